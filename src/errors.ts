@@ -1,0 +1,98 @@
+/** The errors extsign throws on purpose: one class per layer, a closed list of codes in each. */
+
+/** Base of every error extsign throws on purpose; anything else is a bug. */
+export class ExtsignError<Code extends string = string> extends Error {
+  readonly code: Code
+  /** What to do about it, when that is known. */
+  readonly hint: string | undefined
+
+  constructor(
+    code: Code,
+    message: string,
+    options: { readonly hint?: string | undefined; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.code = code
+    this.hint = options.hint
+  }
+}
+
+export type FormatErrorCode =
+  | 'TRUNCATED'
+  | 'BAD_MAGIC'
+  | 'BAD_CHECKSUM'
+  | 'BAD_VALUE'
+  | 'UNSUPPORTED'
+  | 'OUT_OF_RANGE'
+  | 'TOO_LARGE'
+
+/** The bytes are not what the format says they must be. */
+export class FormatError extends ExtsignError<FormatErrorCode> {
+  readonly format: string
+  /** Byte offset in the structure or file being read, when it can be named. */
+  readonly offset: number | undefined
+
+  constructor(
+    format: string,
+    code: FormatErrorCode,
+    message: string,
+    options: {
+      readonly offset?: number | undefined
+      readonly hint?: string
+      readonly cause?: unknown
+    } = {},
+  ) {
+    const place = options.offset === undefined ? '' : ` at byte ${options.offset}`
+    super(code, `${format}: ${message}${place}`, options)
+    this.format = format
+    this.offset = options.offset
+  }
+}
+
+export type TreeErrorCode =
+  | 'NOT_FOUND'
+  | 'EMPTY'
+  | 'WRONG_HIERARCHY'
+  | 'FORBIDDEN'
+  | 'BAD_NAME'
+  | 'UNREADABLE'
+  | 'CHANGED'
+  | 'UNSUPPORTED'
+  | 'BAD_MANIFEST'
+
+/** The folder to be packed cannot be packed as it is. */
+export class TreeError extends ExtsignError<TreeErrorCode> {}
+
+export type KeyErrorCode =
+  | 'NOT_FOUND'
+  | 'UNREADABLE'
+  | 'NOT_A_KEY'
+  | 'NOT_A_CERTIFICATE'
+  | 'WRONG_PASSPHRASE'
+  | 'PASSPHRASE_NEEDED'
+  | 'MISMATCH'
+  | 'UNSUPPORTED'
+  | 'EXISTS'
+  | 'BAD_SIGNATURE'
+
+/** A key, certificate or signature is missing, unreadable or does not fit. */
+export class KeyError extends ExtsignError<KeyErrorCode> {}
+
+export type FileErrorCode = 'NOT_FOUND' | 'EXISTS' | 'NO_SPACE' | 'DENIED' | 'IO'
+
+/** A file could not be read or written. */
+export class FileError extends ExtsignError<FileErrorCode> {}
+
+export type ImageErrorCode =
+  | 'BAD_NAME'
+  | 'BAD_RELEASE'
+  | 'BAD_OPTION'
+  | 'TOO_LARGE'
+  | 'NOT_SIGNED'
+  | 'NOT_VERIFIED'
+  | 'UNSAFE_PATH'
+  | 'NOT_FOUND'
+
+/** An extension image cannot be built, read or used as asked. */
+export class ImageError extends ExtsignError<ImageErrorCode> {}
