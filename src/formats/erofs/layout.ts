@@ -96,7 +96,11 @@ export const INCOMPAT = {
   METABOX: 0x100,
 } as const
 
-/** Block size bits the format allows: 512 bytes to 64 KiB. We write 12. */
+/** The block size we write; readers accept 512 bytes to 64 KiB. */
+export const BLOCK_SIZE = 4096
+export const BLKSZBITS = 12
+
+/** Block size bits the format allows. */
 export const MIN_BLKSZBITS = 9
 export const MAX_BLKSZBITS = 16
 
