@@ -1,0 +1,38 @@
+// @ts-check
+/**
+ * Everything the tests need besides this repository: host tools, reference trees, real packages,
+ * Node releases. Kept in `$EXTSIGN_CACHE` (`~/.cache/extsign`); what is there stays as it is.
+ *
+ *     node scripts/setup.mjs
+ */
+
+import { pathToFileURL } from 'node:url'
+import { cacheFolder } from './provision/cache.mjs'
+import { findTool, isRoot, provideHostTools } from './provision/host-tools.mjs'
+import { withLock } from './provision/lock.mjs'
+import { provideNodeVersions } from './provision/node-versions.mjs'
+import { providePackages } from './provision/packages.mjs'
+import { provideTree } from './provision/trees.mjs'
+
+/**
+ * Provides what can be provided, and returns what cannot: one sentence per thing.
+ * @returns {Promise<string[]>}
+ */
+export function setUp() {
+  return withLock(cacheFolder(), async () => {
+    if (process.platform !== 'linux') return ['Linux, which every tool that examines images needs']
+    const missing = await provideHostTools()
+    await provideNodeVersions()
+    if (!isRoot()) return [...missing, 'root, to enter the reference trees and to mount images']
+    if (!findTool('mmdebstrap')) return missing
+    await Promise.all([provideTree('trixie'), provideTree('sid')])
+    await providePackages()
+    return missing
+  })
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const missing = await setUp()
+  for (const thing of missing) console.error(`missing: ${thing}`)
+  process.exitCode = missing.length > 0 ? 1 : 0
+}
