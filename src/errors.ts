@@ -79,7 +79,17 @@ export type KeyErrorCode =
 /** A key, certificate or signature is missing, unreadable or does not fit. */
 export class KeyError extends ExtsignError<KeyErrorCode> {}
 
-export type FileErrorCode = 'NOT_FOUND' | 'EXISTS' | 'NO_SPACE' | 'DENIED' | 'IO'
+export type FileErrorCode =
+  | 'NOT_FOUND'
+  | 'NOT_A_FILE'
+  | 'NOT_TEXT'
+  | 'EXISTS'
+  | 'EMPTY'
+  | 'TOO_LARGE'
+  | 'INSIDE_TREE'
+  | 'NO_SPACE'
+  | 'DENIED'
+  | 'IO'
 
 /** A file could not be read or written. */
 export class FileError extends ExtsignError<FileErrorCode> {}
