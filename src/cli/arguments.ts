@@ -1,0 +1,115 @@
+/**
+ * What a command accepts, as plain values: the one table from which parsing, help, completions and
+ * the manual's option lists are made.
+ */
+
+import type { ValueType } from './types.ts'
+
+interface Described {
+  readonly description: string
+}
+
+interface Named extends Described {
+  readonly long: string
+  /** One letter. */
+  readonly short?: string
+  /** Heading in the help under which the option stands. */
+  readonly group?: string
+}
+
+interface ReadsTexts<Value> {
+  /** The typed value from the texts given, in order; throws a UsageError that names the fault. */
+  read(texts: readonly string[]): Value
+}
+
+export interface FlagArgument extends Named {
+  readonly kind: 'flag'
+}
+
+export interface OptionArgument<Value = unknown> extends Named, ReadsTexts<Value> {
+  readonly kind: 'option'
+  readonly type: ValueType<unknown>
+  readonly repeatable: boolean
+  /** A variable that stands in when the option is not given; the command reads it. */
+  readonly environment?: string
+}
+
+export interface PositionalArgument<Value = unknown> extends Described, ReadsTexts<Value> {
+  readonly kind: 'positional'
+  readonly type: ValueType<unknown>
+  readonly required: boolean
+  readonly repeatable: boolean
+}
+
+export type Argument = FlagArgument | OptionArgument | PositionalArgument
+export type Arguments = { readonly [name: string]: Argument }
+
+export type ValueOf<A> = A extends FlagArgument
+  ? boolean
+  : A extends ReadsTexts<infer Value>
+    ? Value
+    : never
+export type ValuesOf<Table> = { readonly [Name in keyof Table]: ValueOf<Table[Name]> }
+
+export function flag(config: Named): FlagArgument {
+  return { kind: 'flag', ...config }
+}
+
+type OptionConfig<T> = Named & { readonly type: ValueType<T>; readonly environment?: string }
+
+/** An option given at most once. */
+export function option<T>(config: OptionConfig<T>): OptionArgument<T | undefined> {
+  return {
+    kind: 'option',
+    repeatable: false,
+    ...config,
+    read: ([text]) => (text === undefined ? undefined : config.type.parse(text)),
+  }
+}
+
+/** An option that may be given several times. */
+export function options<T>(config: OptionConfig<T>): OptionArgument<readonly T[]> {
+  return {
+    kind: 'option',
+    repeatable: true,
+    ...config,
+    read: (texts) => texts.map((text) => config.type.parse(text)),
+  }
+}
+
+type PositionalConfig<T> = Described & { readonly type: ValueType<T> }
+
+/** An argument without which the command makes no sense. */
+export function positional<T>(config: PositionalConfig<T>): PositionalArgument<T> {
+  return {
+    kind: 'positional',
+    required: true,
+    repeatable: false,
+    ...config,
+    read: ([text = '']) => config.type.parse(text),
+  }
+}
+
+/** An argument that may be left out. */
+export function optionalPositional<T>(
+  config: PositionalConfig<T>,
+): PositionalArgument<T | undefined> {
+  return {
+    kind: 'positional',
+    required: false,
+    repeatable: false,
+    ...config,
+    read: ([text]) => (text === undefined ? undefined : config.type.parse(text)),
+  }
+}
+
+/** One or more arguments, all that are left. */
+export function positionals<T>(config: PositionalConfig<T>): PositionalArgument<readonly T[]> {
+  return {
+    kind: 'positional',
+    required: true,
+    repeatable: true,
+    ...config,
+    read: (texts) => texts.map((text) => config.type.parse(text)),
+  }
+}

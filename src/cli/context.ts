@@ -1,0 +1,30 @@
+/** Everything a command may touch. Made once from the real process; tests hand in others. */
+
+/** A text stream that goes to a person or into a pipe. */
+export interface Output {
+  write(text: string): void
+  readonly isTerminal: boolean
+  /** Width in characters, when it is a terminal. */
+  readonly columns: number
+}
+
+export interface Context {
+  /** Results. */
+  readonly stdout: Output
+  /** Conversation: errors, warnings, progress. */
+  readonly stderr: Output
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Absolute path, used to name things; paths in arguments are opened as they were given. */
+  readonly cwd: string
+  readonly now: () => Date
+  /**
+   * Takes over Ctrl-C: from the first call on, an interrupt aborts the returned signal instead of
+   * ending the process, so only commands that pass the signal on may ask for it.
+   */
+  readonly interrupts: () => AbortSignal
+}
+
+/** The variable's value without surrounding blanks; one that is set but empty counts as not set. */
+export function environmentVariable(context: Context, name: string): string | undefined {
+  return context.environment[name]?.trim() || undefined
+}

@@ -1,0 +1,33 @@
+/**
+ * JSON for programs: two blanks of indent, fields in the order written, a newline at the end.
+ * Bytes are lower-case hex, 64-bit integers beyond the safe range decimal strings, dates ISO 8601.
+ */
+
+import { toHex } from '../bytes/hex.ts'
+
+/** The whole document, printable as it is: control characters are escaped by JSON itself. */
+export function formatJson(value: unknown): string {
+  const text = JSON.stringify(toPlain(value), undefined, 2)
+  // JSON leaves DEL, the C1 controls and lone direction marks as they are; terminals do not.
+  return `${text.replace(/[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, escapeUnit)}\n`
+}
+
+function escapeUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+function toPlain(value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
+  }
+  if (value instanceof Uint8Array) return toHex(value)
+  if (value instanceof Date) return value.toISOString()
+  if (value instanceof Map) return toPlain(Object.fromEntries(value))
+  if (Array.isArray(value)) return value.map(toPlain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, field]) =>
+      field === undefined || typeof field === 'function' ? [] : [[key, toPlain(field)]],
+    ),
+  )
+}
