@@ -1,0 +1,37 @@
+/** What a test needs from the machine, and what happens where it is missing. */
+
+import { isProvisioned } from '../../scripts/provision/cache.mjs'
+import { findTool, isRoot } from '../../scripts/provision/host-tools.mjs'
+import { type TreeName, treeFolder, treeRecipe } from '../../scripts/provision/trees.mjs'
+
+/** The name of a command on the host, a reference tree, or the right to mount and to change owners. */
+export type Need = 'root' | `tree:${TreeName}` | (string & {})
+
+/** Absolute path of a command of the host, which has to be there. */
+export function tool(name: string): string {
+  const path = findTool(name)
+  if (!path) throw new Error(`${name} is missing: run node scripts/setup.mjs`)
+  return path
+}
+
+/**
+ * Whether everything is there. A missing thing is named; under `CI=true` it is an error, because a
+ * skipped proof is no proof.
+ */
+export function available(...needs: readonly Need[]): boolean {
+  const missing = needs.filter((need) => !isThere(need))
+  if (missing.length === 0) return true
+  const sentence = `missing ${missing.join(', ')}: run node scripts/setup.mjs as root`
+  if (process.env.CI === 'true') throw new Error(sentence)
+  console.warn(`skipped: ${sentence}`)
+  return false
+}
+
+function isThere(need: Need): boolean {
+  if (need === 'root') return isRoot()
+  if (need === 'tree:trixie' || need === 'tree:sid') {
+    const name = need === 'tree:sid' ? 'sid' : 'trixie'
+    return isProvisioned(treeFolder(name), treeRecipe(name))
+  }
+  return findTool(need) !== undefined
+}
