@@ -1,8 +1,10 @@
 /** What can be asked of {@link buildExtension} and {@link wrapFilesystem}, and what they answer. */
 
+import type { ExtensionKind } from '../formats/release/kind.ts'
+import type { ReleaseOptions } from '../formats/release/options.ts'
 import type { Signer } from '../keys/signer.ts'
 
-export type ExtensionKind = 'sysext' | 'confext'
+export type { ExtensionKind, ReleaseOptions }
 
 /** A key and the certificate (DER) that names it. */
 export interface Signing {
@@ -18,22 +20,6 @@ export interface Compression {
   readonly algorithm: CompressionAlgorithm
   /** zstd level 1 … 19, default 3. */
   readonly level?: number
-}
-
-/** Fields of the extension-release file; what is missing is taken from the tree or left out. */
-export interface ReleaseOptions {
-  /** Text of the target's os-release file: ID and level, or VERSION_ID, are copied from it. */
-  readonly osRelease?: string
-  readonly id?: string
-  readonly versionId?: string
-  /** SYSEXT_LEVEL or CONFEXT_LEVEL. */
-  readonly level?: string
-  /** Words of `system`, `initrd`, `portable`. */
-  readonly scope?: readonly string[]
-  readonly architecture?: string
-  readonly reloadManager?: boolean
-  /** Further fields, in order. */
-  readonly properties?: readonly (readonly [key: string, value: string])[]
 }
 
 /** What the layout of a DDI needs besides the file system. */
