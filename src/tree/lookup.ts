@@ -36,12 +36,13 @@ export function lookup(
   const pending = splitPath(path).reverse()
   let links = 0
   for (let name = pending.pop(); name; name = pending.pop()) {
+    const directory = stack.at(-1)?.node ?? tree
+    if (directory.kind !== 'directory') return undefined
     if (isDots(name, 2)) {
       stack.pop()
       continue
     }
-    const directory = stack.at(-1)?.node ?? tree
-    const node = directory.kind === 'directory' ? findEntry(directory, name) : undefined
+    const node = findEntry(directory, name)
     if (!node) return undefined
     const isFollowed = follow === 'all' || (follow === 'parents' && pending.length > 0)
     if (node.kind === 'symlink' && isFollowed) {
@@ -53,8 +54,7 @@ export function lookup(
     }
   }
   const names = stack.map((step) => step.name)
-  const path_ = names.map(describePath).join('/')
-  return { path: path_, names, node: stack.at(-1)?.node ?? tree }
+  return { path: names.map(describePath).join('/'), names, node: stack.at(-1)?.node ?? tree }
 }
 
 interface Step {

@@ -1,0 +1,97 @@
+/** A file or block device of the host as a source of bytes at any offset. */
+
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import type { Source } from '../bytes/source.ts'
+import { FileError } from '../errors.ts'
+import { toFileError } from './errno.ts'
+
+export interface FileSource extends Source {
+  readonly path: string
+  close(): Promise<void>
+}
+
+/** The largest number of bytes a device can have before its end is given up. */
+const MAX_DEVICE_SIZE = 2 ** 52
+const SECTOR = 512
+
+/**
+ * Opens `path` for reading. Close it.
+ *
+ * @throws FileError NOT_FOUND, DENIED, NOT_A_FILE, EMPTY, IO
+ */
+export async function openFileSource(path: string): Promise<FileSource> {
+  let handle: FileHandle | undefined
+  try {
+    // Without O_NONBLOCK, opening a fifo waits for somebody to write into it.
+    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+    const size = await sizeOf(handle, path)
+    if (size === 0) throw new FileError('EMPTY', `${path} is empty`)
+    return new HandleSource(path, size, handle)
+  } catch (error) {
+    await handle?.close()
+    throw toFileError(error, { path, verb: 'read' })
+  }
+}
+
+class HandleSource implements FileSource {
+  readonly path: string
+  readonly size: number
+  readonly #handle: FileHandle
+
+  constructor(path: string, size: number, handle: FileHandle) {
+    this.path = path
+    this.size = size
+    this.#handle = handle
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      const count = await this.#readSome(bytes, done, offset + done)
+      if (count === 0) {
+        const message = `${this.path} ended at byte ${offset + done} while it was read`
+        throw new FileError('IO', message, { hint: 'something else writes to it' })
+      }
+      done += count
+    }
+    return bytes
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+
+  async #readSome(bytes: Uint8Array, start: number, position: number): Promise<number> {
+    try {
+      return (await this.#handle.read(bytes, start, bytes.length - start, position)).bytesRead
+    } catch (error) {
+      const detail = `at byte ${position}`
+      throw toFileError(error, { path: this.path, verb: 'read', detail })
+    }
+  }
+}
+
+async function sizeOf(handle: FileHandle, path: string): Promise<number> {
+  const stat = await handle.stat()
+  if (stat.isFile()) return stat.size
+  if (stat.isBlockDevice()) return findEnd(handle)
+  const kind = stat.isDirectory() ? 'a directory' : 'neither a file nor a block device'
+  throw new FileError('NOT_A_FILE', `${path} is ${kind}`)
+}
+
+/** The size of a block device, which stat does not tell: the first sector that cannot be read. */
+async function findEnd(handle: FileHandle): Promise<number> {
+  const sector = new Uint8Array(SECTOR)
+  const isReadable = async (index: number): Promise<boolean> =>
+    (await handle.read(sector, 0, SECTOR, index * SECTOR)).bytesRead === SECTOR
+  let beyond = 1
+  while (beyond * SECTOR < MAX_DEVICE_SIZE && (await isReadable(beyond))) beyond *= 2
+  let low = 0
+  while (low < beyond) {
+    const middle = Math.floor((low + beyond) / 2)
+    if (await isReadable(middle)) low = middle + 1
+    else beyond = middle
+  }
+  return low * SECTOR
+}
