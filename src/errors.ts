@@ -75,6 +75,7 @@ export type KeyErrorCode =
   | 'UNSUPPORTED'
   | 'EXISTS'
   | 'BAD_SIGNATURE'
+  | 'BAD_OPTION'
 
 /** A key, certificate or signature is missing, unreadable or does not fit. */
 export class KeyError extends ExtsignError<KeyErrorCode> {}

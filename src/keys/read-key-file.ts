@@ -1,0 +1,62 @@
+/** Reading small files that hold keys: bounded, and pipes are welcome (`--private-key <(…)`). */
+
+import { open } from 'node:fs/promises'
+import { KeyError } from '../errors.ts'
+import { errnoOf } from '../files/errno.ts'
+
+/** Far more than any key, certificate bundle or passphrase needs. */
+const MAX_SIZE = 1024 * 1024
+
+export interface KeyFile {
+  readonly bytes: Uint8Array
+  /** Whether users other than the owner may read it. */
+  readonly readableByOthers: boolean
+}
+
+/**
+ * Reads a whole file.
+ *
+ * @param what what the file should be, for errors: `private key`
+ * @throws KeyError NOT_FOUND, UNREADABLE
+ */
+export async function readKeyFile(path: string, what: string): Promise<KeyFile> {
+  try {
+    const handle = await open(path, 'r')
+    try {
+      const { mode } = await handle.stat()
+      const buffer = new Uint8Array(MAX_SIZE + 1)
+      let size = 0
+      while (size < buffer.length) {
+        const { bytesRead } = await handle.read(buffer, size, Math.min(65536, buffer.length - size))
+        if (bytesRead === 0) break
+        size += bytesRead
+      }
+      if (size > MAX_SIZE) {
+        buffer.fill(0)
+        throw new KeyError('UNREADABLE', `${what} ${path} is larger than ${MAX_SIZE} bytes`)
+      }
+      const bytes = buffer.slice(0, size)
+      buffer.fill(0, 0, size)
+      return { bytes, readableByOthers: isReadableByOthers(mode) }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw explain(error, path, what)
+  }
+}
+
+/** Windows reports 0666 for every file and guards it by other means. */
+function isReadableByOthers(mode: number): boolean {
+  return process.platform !== 'win32' && (mode & 0o170000) === 0o100000 && (mode & 0o044) !== 0
+}
+
+function explain(error: unknown, path: string, what: string): unknown {
+  const errno = errnoOf(error)
+  if (errno === undefined) return error
+  if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+    return new KeyError('NOT_FOUND', `${what} ${path} does not exist`, { cause: error })
+  }
+  const fact = { EACCES: 'permission denied', EISDIR: 'it is a directory' }[errno] ?? errno
+  return new KeyError('UNREADABLE', `cannot read ${what} ${path}: ${fact}`, { cause: error })
+}
