@@ -17,6 +17,8 @@ import {
 import { output } from './run.ts'
 import { tool } from './tools.ts'
 
+const RELEASE_FOLDER = /\/extension-release\.d(\/|$)/
+
 export interface Entry {
   readonly kind: string
   /** Octal permission bits. */
@@ -59,6 +61,11 @@ export function describeTree(folder: string): Record<string, Entry> {
   }
   visit('')
   return entries
+}
+
+/** The same without what we write into the release folder, which is new or has a new time. */
+export function withoutRelease(entries: Record<string, Entry>): Record<string, Entry> {
+  return Object.fromEntries(Object.entries(entries).filter(([path]) => !RELEASE_FOLDER.test(path)))
 }
 
 function kindOf(stat: BigIntStats): string {

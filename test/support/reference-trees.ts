@@ -10,11 +10,13 @@ export const GENERATIONS = [
   ['systemd 262', 'sid'],
 ] as const
 
-// Everything written in the tree goes to memory and is gone with the mount namespace.
+// Everything written in the tree goes to memory and is gone with the mount namespace. The tree is a
+// mount of its own, because systemd changes the propagation of what it takes for the root mount.
 const ENTER = `
 set -e
 tree=$1 folder=$2
 shift 2
+mount --bind "$tree" "$tree"
 mount -t proc proc "$tree/proc"
 mount -t sysfs sys "$tree/sys"
 mount --rbind /dev "$tree/dev"

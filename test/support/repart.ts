@@ -18,7 +18,7 @@ export interface RepartOptions {
   readonly sectorSize?: 4096
   /** Seconds. Default 0. */
   readonly sourceDateEpoch?: number
-  readonly more?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Builds an image with `systemd-repart --make-ddi`. */
@@ -28,9 +28,9 @@ export function makeWithRepart(options: RepartOptions): void {
   if (key) args.push(`--private-key=${key.privateKey}`, `--certificate=${key.certificate}`)
   else args.push('--defer-partitions=root-verity-sig')
   if (sectorSize) args.push(`--sector-size=${sectorSize}`)
-  const env = { SOURCE_DATE_EPOCH: `${options.sourceDateEpoch ?? 0}` }
-  const all = ['--offline=yes', '--architecture=x86-64', ...args, ...(options.more ?? []), output]
-  outputInTree(tree, folder, 'systemd-repart', all, { env })
+  args.push('--offline=yes', '--architecture=x86-64', output)
+  const env = { SOURCE_DATE_EPOCH: `${options.sourceDateEpoch ?? 0}`, ...options.env }
+  outputInTree(tree, folder, 'systemd-repart', args, { env })
 }
 
 /** Where the file system of an image lies: its partition is larger where there was room to spare. */

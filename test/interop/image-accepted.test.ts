@@ -1,0 +1,138 @@
+/** What we build is what the kernel, systemd, openssl, veritysetup and erofs-utils take it for. */
+
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { describeTree, type Entry, withoutRelease } from '../support/describe-tree.ts'
+import {
+  type Dissected,
+  dissect,
+  dissectWithSystemd,
+  extractErofs,
+  fingerprintOf,
+  PLACES,
+  verifyHashTree,
+  verifyPartitionTable,
+  verifySignature,
+} from '../support/examiners.ts'
+import { extsign } from '../support/extsign.ts'
+import { makeKey } from '../support/keys.ts'
+import { xattrManifest } from '../support/manifest.ts'
+import { whileMounted } from '../support/mount.ts'
+import { readPartitionTable } from '../support/partitions.ts'
+import { GENERATIONS } from '../support/reference-trees.ts'
+import { writeFullTree, writeTinyTree, writeTreeOfSize } from '../support/sample-trees.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { available } from '../support/tools.ts'
+
+const MIB = 1 << 20
+// Later than every time in the trees, so that none is clamped.
+const SOURCE_DATE_EPOCH = `${2 ** 34}`
+
+const SIZES = [
+  ['tiny', writeTinyTree],
+  ['below 4 MiB', (tree: string) => writeTreeOfSize(tree, 'sample', 2 * MIB)],
+  ['above 4 MiB, with everything a tree can hold', (tree: string) => writeFullTree(tree, 'sample')],
+] as const
+
+const VARIANTS = ['none', 'lz4', 'zstd'].flatMap((compression) =>
+  ([512, 4096] as const).map((sectorSize) => [compression, sectorSize] as const),
+)
+
+interface Inspection {
+  readonly rootHash: string
+  readonly [field: string]: unknown
+}
+
+describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('an image', () => {
+  const folder = temporaryFolder()
+  const key = makeKey(folder, 'rsa4096')
+
+  describe.each(SIZES)('of a tree that is %s', (size, writeTree) => {
+    const tree = join(folder, size)
+    writeTree(tree, 'sysext', 'sample')
+    const source = describeTree(tree)
+
+    describe.each(VARIANTS)('compression %s, sectors of %i bytes', (compression, sectorSize) => {
+      const work = join(folder, `${size}, ${compression}, ${sectorSize}`)
+      const image = join(work, 'sample.sysext.raw')
+      let inspection: Inspection
+      let parts: Dissected
+
+      beforeAll(() => {
+        mkdirSync(work)
+        const signing = ['--private-key', key.privateKey, '--certificate', key.certificate]
+        const metadata = join(work, 'metadata')
+        writeFileSync(metadata, xattrManifest(source))
+        const layout = ['--compression', compression, '--sector-size', `${sectorSize}`]
+        const build = ['sysext', tree, '--name', 'sample', '--output', image]
+        const content = ['--preserve-owner', '--metadata', metadata]
+        extsign([...build, ...content, ...layout, ...signing], {
+          env: { PATH: '', SOURCE_DATE_EPOCH },
+        })
+        inspection = JSON.parse(extsign(['inspect', image, '--json'])) as Inspection
+        parts = dissect(image, join(work, 'parts'), sectorSize)
+      })
+
+      test('mounts, and holds the tree as it is', () => {
+        const where = { offset: parts.filesystemOffset, size: parts.filesystemSize }
+        const mounted = whileMounted({ path: image, type: 'erofs', ...where }, describeTree)
+        expect(withoutRelease(mounted)).toEqual(withoutRelease(source))
+      })
+
+      test.each(GENERATIONS)('fsck.erofs beside %s extracts the tree', (_, reference) => {
+        const extracted = join(work, `extracted by ${reference}`)
+        extractErofs(reference, folder, parts.filesystem, extracted)
+        const found = withoutRelease(describeTree(extracted))
+        expect(asExtracted(found)).toEqual(asExtracted(withoutRelease(source)))
+      })
+
+      test.each(PLACES)('veritysetup accepts the hash tree (%s)', (place) => {
+        verifyHashTree(place, folder, parts, inspection.rootHash)
+      })
+
+      test.each(PLACES)('openssl accepts the signature (%s)', (place) => {
+        verifySignature(place, folder, parts.signature!, key.certificate)
+      })
+
+      test('the signature partition names the root hash and the certificate', () => {
+        expect(parts.signature?.rootHash).toBe(inspection.rootHash)
+        expect(parts.signature?.fingerprint).toBe(fingerprintOf(key.certificate))
+      })
+
+      test('sfdisk finds no error, and reads the table we inspect', () => {
+        expect(verifyPartitionTable(image, sectorSize)).toContain('No errors detected.')
+        const table = readPartitionTable(image, sectorSize)
+        expect(inspection).toMatchObject({ gpt: table })
+      })
+
+      test.each(GENERATIONS)('%s dissects it as we inspect it', (_, reference) => {
+        const dissection = dissectWithSystemd(reference, folder, image)
+        expect(dissection).toMatchObject({
+          sectorSize,
+          architecture: 'x86-64',
+          useSystemExtension: true,
+          sysextRelease: ['ID=_any'],
+        })
+        if (reference === 'sid') expect(dissection.size).toBe(statSync(image).size)
+        expect(dissection.mounts.map(({ designator, verity }) => [designator, verity])).toEqual([
+          ['root', 'signed'],
+          ['root-verity', null],
+          ['root-verity-sig', null],
+        ])
+      })
+    })
+  })
+})
+
+/** fsck.erofs changes the owner last, which drops capabilities, and skips empty attributes. */
+function asExtracted(entries: Record<string, Entry>): Record<string, Entry> {
+  return Object.fromEntries(
+    Object.entries(entries).map(([path, { xattrs = {}, ...entry }]) => {
+      const kept = Object.entries(xattrs).filter(
+        ([name, value]) => name !== 'security.capability' && value !== '0x',
+      )
+      return [path, { ...entry, xattrs: Object.fromEntries(kept) }]
+    }),
+  )
+}
