@@ -16,17 +16,18 @@ import { lstat, toDevice, toIdentity, toPermissions, toTime } from './host-stat.
 import type { DirectoryNode, Metadata, TreeEntry, TreeNode } from './model.ts'
 import { type Name, readNames } from './read-names.ts'
 import { resolveRoot } from './resolve-root.ts'
+import type { ReadXattrs, XattrMap } from './xattrs.ts'
 
 export interface ScanOptions {
   /** Globs of what to leave out, see `compileExcludes`. */
   readonly exclude?: readonly string[] | undefined
-  /** Reads the extended attributes of what is not a symbolic link, see `openXattrReader`. */
-  readonly readXattrs?: ((path: HostPath) => ReadonlyMap<string, Uint8Array>) | undefined
+  /** Reads extended attributes, see `openXattrReader`; without it nothing has any. */
+  readonly readXattrs?: ReadXattrs | undefined
   /** Told about exclude patterns that matched nothing. */
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
-const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map()
+const NO_XATTRS: XattrMap = new Map()
 /** How many unreadable files an error names. */
 const NAMED = 5
 
@@ -147,13 +148,12 @@ class Scan {
   }
 
   #metadata(path: HostPath, stat: BigIntStats): Metadata {
-    const read = stat.isSymbolicLink() ? undefined : this.#options.readXattrs
     return {
       mode: toPermissions(stat),
       uid: Number(stat.uid),
       gid: Number(stat.gid),
       mtime: toTime(stat.mtimeNs),
-      xattrs: read ? read(path) : NO_XATTRS,
+      xattrs: this.#options.readXattrs?.(path, stat.isSymbolicLink()) ?? NO_XATTRS,
     }
   }
 

@@ -54,6 +54,8 @@ function normalMode(node: TreeNode, owned: boolean): number {
   const { mode } = node.metadata
   if (node.kind === 'symlink') return 0o777
   if (owned || (node.kind !== 'file' && node.kind !== 'directory')) return mode
+  // With an access list these bits are its mask, and belong to it.
+  if (node.metadata.xattrs.has('system.posix_acl_access')) return mode
   return mode & 0o002 ? mode : mode & ~0o020
 }
 
