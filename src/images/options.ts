@@ -1,7 +1,9 @@
 /** What can be asked of {@link buildExtension} and {@link wrapFilesystem}, and what they answer. */
 
+import type { LoadableName } from '../formats/release/file-names.ts'
 import type { ExtensionKind } from '../formats/release/kind.ts'
 import type { ReleaseOptions } from '../formats/release/options.ts'
+import type { StampedField } from '../formats/release/stamp.ts'
 import type { Signer } from '../keys/signer.ts'
 
 export type { ExtensionKind, ReleaseOptions }
@@ -106,10 +108,12 @@ export interface ImageResult {
 
 export interface BuildResult extends ImageResult {
   readonly kind: ExtensionKind
-  /** Fields of the extension-release file in the image, in order. */
-  readonly release: readonly (readonly [key: string, value: string])[]
+  /** Fields of the extension-release file in the image, in order, and where each came from. */
+  readonly release: readonly StampedField[]
   /** File names under which systemd accepts the image. */
-  readonly loadsAs: readonly string[]
+  readonly loadsAs: readonly LoadableName[]
+  /** Whether this host could read extended attributes, and why not. */
+  readonly xattrs: { readonly read: boolean; readonly reason?: string }
   /** Number of inodes and bytes of content packed. */
   readonly files: number
   readonly contentSize: number

@@ -1,0 +1,73 @@
+/**
+ * One unit of work for a worker thread: read, compress, hash. A job carries everything it needs,
+ * and its result depends on nothing else, so the image is the same for any number of threads.
+ */
+
+import type { Content } from '../../tree/model.ts'
+
+/** A range of content and where it goes in the job's buffer. */
+export interface Piece {
+  readonly content: Content
+  /** Byte range of the content. */
+  readonly start: number
+  readonly size: number
+  /** Offset in the buffer; of no meaning in a compress job. */
+  readonly at: number
+}
+
+/** Fill a buffer with pieces; what is between them is already there. */
+export interface FillJob {
+  readonly kind: 'fill'
+  readonly salt: Uint8Array
+  readonly buffer: ArrayBuffer
+  /** Bytes of the buffer that count: whole blocks. */
+  readonly size: number
+  readonly pieces: readonly Piece[]
+}
+
+/** How file content is compressed. */
+export interface ChunkCompression {
+  readonly algorithm: 'lz4' | 'zstd'
+  readonly level: number
+  /** Bytes of content compressed on their own: a power of two. */
+  readonly chunkSize: number
+}
+
+/** Compress pieces chunk by chunk, one behind the other. */
+export interface CompressJob {
+  readonly kind: 'compress'
+  readonly salt: Uint8Array
+  /** Large enough for all pieces stored plain, each rounded up to blocks. */
+  readonly buffer: ArrayBuffer
+  readonly compression: ChunkCompression
+  readonly pieces: readonly Piece[]
+}
+
+/** Hash a range of a file and keep only the digests. */
+export interface HashJob {
+  readonly kind: 'hash'
+  readonly salt: Uint8Array
+  readonly path: string
+  /** Byte range, whole blocks. */
+  readonly start: number
+  readonly size: number
+}
+
+/** The SHA-256 of whole contents, to find equal ones. */
+export interface FingerprintJob {
+  readonly kind: 'fingerprint'
+  readonly contents: readonly Content[]
+}
+
+export type Job = FillJob | CompressJob | HashJob | FingerprintJob
+
+export interface JobResult {
+  /** The buffer of the job, to write from and to use again; empty where it had none. */
+  readonly buffer: ArrayBuffer
+  /** Bytes of the buffer that are the result: whole blocks. */
+  readonly size: number
+  /** 32 bytes for each block, or for each content of a fingerprint job. */
+  readonly digests: Uint8Array<ArrayBuffer>
+  /** Of a compress job: blocks of each chunk, negative where it is stored plain. */
+  readonly chunks: Int32Array
+}

@@ -1,0 +1,85 @@
+/** A file system that exists already becomes an extension image. */
+
+import { realpathSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { viewOf } from '../bytes/struct.ts'
+import { FormatError } from '../errors.ts'
+import { openFileSource } from '../files/file-source.ts'
+import { BLOCK_SIZE, MAGIC, SUPERBLOCK_OFFSET } from '../formats/erofs/layout.ts'
+import type { FileContent } from '../tree/model.ts'
+import { type AssemblyTools, assembleImage } from './assemble.ts'
+import { Batch } from './filesystem/batch.ts'
+import type { ImageResult, WrapOptions } from './options.ts'
+import { ordered } from './pipeline/ordered.ts'
+import { readContent } from './pipeline/read-content.ts'
+
+const SQUASHFS_MAGIC = 0x73717368
+
+/**
+ * Wraps an EROFS or squashfs file, as it is, into an image and, with `signing`, signs it.
+ *
+ * @throws FormatError where the file is neither, FileError, KeyError; nothing is left behind then.
+ */
+export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult> {
+  const { filesystem, onProgress } = options
+  const content = await openFilesystemFile(filesystem)
+  const blocks = Math.ceil(content.size / BLOCK_SIZE)
+  return assembleImage({
+    ...options,
+    kind: 'filesystem',
+    name: options.name ?? basename(filesystem).replace(/\.[^.]*$/, ''),
+    version: options.version,
+    maxBlocks: blocks,
+    write: (tools) =>
+      copyBlocks(content, tools, (done) =>
+        onProgress?.({ step: 'read', done, total: content.size }),
+      ),
+  })
+}
+
+/** The file, once its first bytes have shown that it is a file system systemd mounts. */
+async function openFilesystemFile(path: string): Promise<FileContent> {
+  const source = await openFileSource(path)
+  try {
+    assertFilesystem(await source.read(0, Math.min(source.size, BLOCK_SIZE)), path)
+  } finally {
+    await source.close()
+  }
+  const real = realpathSync(path)
+  const { dev, ino, mtimeNs, ctimeNs } = statSync(real, { bigint: true })
+  const identity = { device: dev, inode: ino, mtimeNs, ctimeNs }
+  return { kind: 'file', size: source.size, path: real, identity }
+}
+
+function assertFilesystem(start: Uint8Array, path: string): void {
+  const view = viewOf(start)
+  const isErofs =
+    start.length >= SUPERBLOCK_OFFSET + 4 && view.getUint32(SUPERBLOCK_OFFSET, true) === MAGIC
+  if (isErofs || (start.length >= 4 && view.getUint32(0, true) === SQUASHFS_MAGIC)) return
+  throw new FormatError('file system', 'BAD_MAGIC', `${path} is neither EROFS nor squashfs`, {
+    hint: 'extsign sysext and extsign confext build an image from a folder',
+  })
+}
+
+async function copyBlocks(
+  content: FileContent,
+  { pool, stock, sink, salt }: AssemblyTools,
+  onProgress: (done: number) => void,
+): Promise<Uint8Array> {
+  const block0 = new Uint8Array(BLOCK_SIZE)
+  readContent(content, 0, block0.subarray(0, Math.min(content.size, BLOCK_SIZE)))
+  const batch = new Batch(stock, salt)
+  const jobs = function* () {
+    if (content.size > BLOCK_SIZE) {
+      yield* batch.content(content, BLOCK_SIZE, content.size - BLOCK_SIZE)
+    }
+    yield* batch.end()
+  }
+  let done = BLOCK_SIZE
+  for await (const { result } of ordered(jobs(), pool.window, (job) => pool.run(job))) {
+    done += result.size
+    await sink.append(result)
+    onProgress(Math.min(done, content.size))
+  }
+  return block0
+}
