@@ -41,6 +41,10 @@ export function reportError(error: unknown, stderr: Output): number {
   return ExitCode.failed
 }
 
+export function printWarnings(warnings: readonly string[], stderr: Output): void {
+  for (const warning of warnings) stderr.write(`extsign: warning: ${printable(warning)}\n`)
+}
+
 function printError(error: ExtsignError, stderr: Output): void {
   stderr.write(`extsign: error: ${printable(error.message)}\n`)
   if (error.hint !== undefined) stderr.write(`extsign: hint: ${printable(error.hint)}\n`)

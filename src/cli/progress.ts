@@ -12,8 +12,9 @@ export interface ProgressLine {
 }
 
 /** A line on `context.stderr`, or one that does nothing when that is not a live terminal. */
-export function progressLine({ stderr, environment, now }: Context): ProgressLine {
-  if (!stderr.isTerminal || environment.CI || environment.TERM === 'dumb') {
+export function progressLine(context: Context, quiet = false): ProgressLine {
+  const { stderr, environment, now } = context
+  if (quiet || !stderr.isTerminal || environment.CI || environment.TERM === 'dumb') {
     return { update: () => undefined, clear: () => undefined }
   }
   let drawn = 0

@@ -1,6 +1,13 @@
 /** The kinds of values on a command line: each reads one text strictly or says what is wrong. */
 
 import { parseUuid } from '../bytes/uuid.ts'
+import {
+  ARCHITECTURES,
+  isArchitecture,
+  suggestArchitecture,
+} from '../formats/release/architecture.ts'
+import { SCOPES } from '../formats/release/validate-field.ts'
+import type { Compression, CompressionAlgorithm } from '../images/options.ts'
 import { UsageError } from './errors.ts'
 
 export interface ValueType<T> {
@@ -92,5 +99,41 @@ export const property: ValueType<readonly [key: string, value: string]> = {
       })
     }
     return [match[1]!, match[2]!]
+  },
+}
+
+/** A machine by systemd's name for it; the names of other tools never match on a host. */
+export const architecture: ValueType<string> = {
+  placeholder: 'ARCH',
+  choices: ['x86-64', 'arm64', 'riscv64', 'loongarch64', 'ppc64-le', 's390x', 'x86', 'arm', '_any'],
+  parse(value) {
+    if (value === '_any' || isArchitecture(value)) return value
+    const meant = suggestArchitecture(value)
+    throw new UsageError(`'${value}' is not an architecture systemd knows`, {
+      hint: meant === undefined ? `it knows ${ARCHITECTURES.join(', ')}` : `did you mean ${meant}?`,
+    })
+  },
+}
+
+/** Where an extension may be used: words with commas or blanks between them. */
+export const scopes: ValueType<readonly string[]> = {
+  placeholder: 'SCOPE[,SCOPE…]',
+  choices: SCOPES,
+  parse: (value) => value.split(/[\s,]+/).map(choice(SCOPES).parse),
+}
+
+/** `none`, `lz4`, `zstd` or `zstd:LEVEL`. */
+export const compression: ValueType<Compression> = {
+  placeholder: 'none|lz4|zstd[:LEVEL]',
+  choices: ['none', 'lz4', 'zstd'],
+  parse(value) {
+    const match = /^(none|lz4|zstd)(?::(.*))?$/s.exec(value)
+    if (match === null) {
+      throw new UsageError(`'${value}' is not one of none, lz4, zstd, zstd:LEVEL`)
+    }
+    const algorithm = match[1] as CompressionAlgorithm // the pattern allows no other word
+    if (match[2] === undefined) return { algorithm }
+    if (algorithm !== 'zstd') throw new UsageError(`${algorithm} has no levels`)
+    return { algorithm, level: integer('LEVEL', { from: 1, to: 19 }).parse(match[2]) }
   },
 }

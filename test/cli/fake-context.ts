@@ -1,0 +1,48 @@
+/** A context whose streams are strings, and a command line run in it. */
+
+import type { Context, Output } from '../../src/cli/context.ts'
+import { main } from '../../src/cli/main.ts'
+
+export interface FakeOptions {
+  readonly environment?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly terminal?: boolean
+  readonly now?: Date
+}
+
+export interface FakeContext extends Context {
+  readonly written: { stdout: string; stderr: string }
+}
+
+export function fakeContext(options: FakeOptions = {}): FakeContext {
+  const written = { stdout: '', stderr: '' }
+  const output = (name: 'stdout' | 'stderr'): Output => ({
+    write: (text) => {
+      written[name] += text
+    },
+    isTerminal: options.terminal ?? false,
+    columns: 80,
+  })
+  return {
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    environment: options.environment ?? {},
+    cwd: options.cwd ?? '/nowhere',
+    now: () => options.now ?? new Date('2026-11-20T12:00:00Z'),
+    interrupts: () => new AbortController().signal,
+    written,
+  }
+}
+
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `extsign …argv` in this process. */
+export async function extsign(argv: readonly string[], options?: FakeOptions): Promise<Outcome> {
+  const context = fakeContext(options)
+  const code = await main(argv, context)
+  return { code, ...context.written }
+}
