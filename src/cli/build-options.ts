@@ -15,8 +15,7 @@ export const outputOptions = {
     short: 'o',
     group: OUTPUT,
     type: file,
-    description:
-      'the image; by default NAME or NAME_VERSION with .sysext.raw or .confext.raw, here',
+    description: "the image's file, or a folder for it; by default its name, here",
   }),
   name: option({
     long: 'name',
@@ -71,7 +70,7 @@ export const signingOptions = {
     long: 'passphrase-file',
     group: SIGNING,
     type: file,
-    description: "the key's passphrase is the first line of this file",
+    description: "a file with the key's passphrase, if it is encrypted",
   }),
   unsigned: flag({
     long: 'unsigned',

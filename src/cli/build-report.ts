@@ -19,6 +19,7 @@ export function formatBuildResult(result: BuildResult, context: Context): string
     ...levelRow(result),
     ...commonRows(result),
     ...namesRows(result),
+    ...(result.xattrs.read ? [] : [['xattrs', `not read: ${result.xattrs.reason}`] as const]),
   ])}`
 }
 
@@ -36,13 +37,29 @@ const SOURCES: Readonly<Record<string, string>> = {
   tree: "the tree's extension-release",
 }
 
-/** File names under which the image loads, those with the same demand together. */
+/** File names under which the image loads, by the first systemd that knows them. */
 function namesRows({ loadsAs }: BuildResult): Row[] {
   const versions = [...new Set(loadsAs.map(({ since }) => since))]
-  return versions.map((version, index) => {
+  return versions.flatMap((version, index) => {
     const files = loadsAs.filter(({ since }) => since === version).map(({ file }) => file)
-    return [index === 0 ? 'loads as' : '', printable(`${files.join(', ')} (systemd ${version})`)]
+    return wrapWords([`systemd ${version}:`, ...files.map((file) => printable(file))]).map(
+      (line, number): Row => [index + number === 0 ? 'loads as' : '', line],
+    )
   })
+}
+
+/** Lines of about 72 characters; all but the first are indented. */
+function wrapWords(words: readonly string[]): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of words) {
+    if (line !== '' && line.length + word.length > 72) {
+      lines.push(line)
+      line = ' '
+    }
+    line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
 }
 
 export function formatWrapResult(result: ImageResult, context: Context): string {

@@ -6,25 +6,42 @@ import type { Completable, Valued } from './completable.ts'
 
 /** For fish 3 or later. */
 export function fishScript(commands: readonly Completable[]): string {
-  const lines = ['# fish completion for extsign', 'complete -c extsign -f']
-  const first = 'test (count (commandline -opc)) -eq 1'
-  for (const { name, summary } of registry) {
-    lines.push(`complete -c extsign -n '${first}' -a ${name} -d ${quote(summary)}`)
-  }
+  const complete = 'complete -c extsign'
+  const names = registry.map(({ name }) => name).join(' ')
+  const lines = [
+    '# fish completion for extsign',
+    `${complete} -f`,
+    `${complete} ${after([])} -a help -d 'show help'`,
+    `${complete} ${after(['help'])} -a '${names}'`,
+    ...registry.map(({ name, summary }) => {
+      return `${complete} ${after([])} -a ${name} -d ${quote(summary)}`
+    }),
+  ]
   for (const { path, summary, arguments: table } of commands) {
-    const [outer, inner] = path.split(' ')
-    if (inner !== undefined) {
-      const second = `test (count (commandline -opc)) -eq 2; and __fish_seen_subcommand_from ${outer}`
-      lines.push(`complete -c extsign -n '${second}' -a ${inner} -d ${quote(summary)}`)
-    }
     const words = path.split(' ')
-    const condition = words
-      .map((word, index) => `test (commandline -opc)[${index + 2}] = ${word}`)
-      .join('; and ')
-    const guard = `-n 'test (count (commandline -opc)) -gt ${words.length}; and ${condition}'`
-    for (const argument of table) lines.push(`complete -c extsign ${guard} ${spell(argument)}`)
+    const [group, inner] = words
+    if (group !== undefined && inner !== undefined) {
+      lines.push(`${complete} ${after([group])} -a ${inner} -d ${quote(summary)}`)
+    }
+    for (const argument of table) lines.push(`${complete} ${below(words)} ${spell(argument)}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+/** The word after exactly these. */
+function after(words: readonly string[]): string {
+  return condition(words, '-eq')
+}
+
+/** Every word after these. */
+function below(words: readonly string[]): string {
+  return condition(words, '-gt')
+}
+
+function condition(words: readonly string[], relation: '-eq' | '-gt'): string {
+  const count = relation === '-eq' ? words.length + 1 : words.length
+  const tests = words.map((word, index) => `test (commandline -opc)[${index + 2}] = ${word}`)
+  return `-n '${[`test (count (commandline -opc)) ${relation} ${count}`, ...tests].join('; and ')}'`
 }
 
 function spell(argument: Argument): string {
@@ -35,9 +52,9 @@ function spell(argument: Argument): string {
 }
 
 function action({ type }: Valued): string {
-  if (type.choices !== undefined) return `-a ${quote(type.choices.join(' '))}`
+  if (type.choices !== undefined) return `-f -a ${quote(type.choices.join(' '))}`
   if (type.completes === undefined) return '-f'
-  return type.completes === 'directory' ? "-a '(__fish_complete_directories)'" : '-F'
+  return type.completes === 'directory' ? "-f -a '(__fish_complete_directories)'" : '-F'
 }
 
 function quote(text: string): string {

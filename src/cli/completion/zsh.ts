@@ -66,5 +66,5 @@ function action({ type }: Valued): string {
 
 /** Inside single quotes and the brackets and colons of `_arguments`. */
 function quote(text: string): string {
-  return text.replaceAll("'", "'\\''").replace(/[[\]:\\]/g, '\\$&')
+  return text.replace(/[[\]:\\]/g, '\\$&').replaceAll("'", "'\\''")
 }
