@@ -88,8 +88,7 @@ export async function attachSignature(input: SignatureInput): Promise<RootHashSi
   return {
     pkcs7,
     partition: encodeVeritySignature({
-      // The request has just made sure that these are digits.
-      rootHash: fromHex(rootHash) ?? new Uint8Array(),
+      rootHash: fromHex(rootHash)!, // the request has just made sure that these are digits
       certificateFingerprint,
       signature: pkcs7,
     }),

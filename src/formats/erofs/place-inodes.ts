@@ -69,10 +69,10 @@ class Gaps {
     if (length > 0) this.#byLength[length]?.push(start)
   }
 
-  /** Takes `size` bytes out of the smallest run that holds them; the oldest of equals. */
+  /** Takes `size` bytes out of the smallest run that holds them; the newest of equals. */
   take(size: number): number | undefined {
     for (let length = size / INODE_SLOT_SIZE; length <= SLOTS_PER_BLOCK; length++) {
-      const offset = this.#byLength[length]?.shift()
+      const offset = this.#byLength[length]?.pop()
       if (offset === undefined) continue
       this.add(offset + size, offset + length * INODE_SLOT_SIZE)
       return offset

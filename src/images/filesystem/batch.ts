@@ -3,7 +3,8 @@
 import { alignUp } from '../../bytes/align.ts'
 import { BLOCK_SIZE } from '../../formats/erofs/layout.ts'
 import type { Content } from '../../tree/model.ts'
-import type { FillJob, Piece } from '../pipeline/job.ts'
+import type { FillJob } from '../pipeline/job.ts'
+import { type Piece, packPieces } from '../pipeline/pieces.ts'
 
 /** Bytes of one job: enough to keep a thread busy, little enough to keep memory flat. */
 export const BATCH_SIZE = 1024 * 1024
@@ -92,7 +93,7 @@ export class Batch {
       salt: this.#salt,
       buffer: this.#buffer().buffer,
       size: this.#used,
-      pieces: this.#pieces,
+      pieces: packPieces(this.#pieces),
     }
     this.#bytes = undefined
     this.#pieces = []

@@ -6,8 +6,9 @@
 import { alignDown, alignUp } from '../../bytes/align.ts'
 import { BLOCK_SIZE } from '../../formats/erofs/layout.ts'
 import type { Content } from '../../tree/model.ts'
-import type { ChunkCompression, CompressJob, FillJob, Piece } from '../pipeline/job.ts'
+import type { ChunkCompression, CompressJob, FillJob } from '../pipeline/job.ts'
 import { ordered } from '../pipeline/ordered.ts'
+import { type Piece, packPieces } from '../pipeline/pieces.ts'
 import type { Pool } from '../pipeline/pool.ts'
 import { BATCH_SIZE, Batch, type BufferStock } from './batch.ts'
 import { findDuplicates } from './duplicates.ts'
@@ -113,7 +114,7 @@ async function copyContents(
     (job) => pool.run(job),
   )) {
     await sink.append(result)
-    done += item.pieces.reduce((sum, { size }) => sum + size, 0)
+    done += item.size
     options.onProgress(done)
   }
 }
@@ -138,6 +139,7 @@ function* copyJobs(
 
 interface CompressWork {
   readonly job: CompressJob
+  readonly pieces: readonly Piece[]
   /** The inode of each piece. */
   readonly owners: readonly Inode[]
 }
@@ -158,7 +160,7 @@ async function compressContents(
   )) {
     noteChunks(item, result.chunks, sink.nextBlock)
     await sink.append(result)
-    done += item.job.pieces.reduce((sum, { size }) => sum + size, 0)
+    done += item.pieces.reduce((sum, { size }) => sum + size, 0)
     options.onProgress(done)
   }
   for (const { inode } of stored) {
@@ -182,8 +184,10 @@ function* compressJobs(
   let used = 0
   const job = (): CompressWork => {
     const buffer = stock.take()
+    const packed = packPieces(pieces)
     const work: CompressWork = {
-      job: { kind: 'compress', salt, buffer, compression, pieces },
+      job: { kind: 'compress', salt, buffer, compression, pieces: packed },
+      pieces,
       owners,
     }
     pieces = []
@@ -213,7 +217,7 @@ function noteChunks(work: CompressWork, chunks: Int32Array, firstBlock: number):
   const { chunkSize } = work.job.compression
   let block = firstBlock
   let next = 0
-  work.job.pieces.forEach(({ start, size }, index) => {
+  work.pieces.forEach(({ start, size }, index) => {
     const inode = work.owners[index]!
     const count = Math.ceil(size / chunkSize)
     const part = chunks.subarray(next, next + count)

@@ -116,7 +116,7 @@ export function* writeInodes(
   for (const index of order) {
     const inode = inodes[index]!
     yield* batch.zeros(layout.offsets[index]! - offset)
-    const head = inodeBytes(inode, layout, options)
+    const head = inodeBytes(inode, options)
     yield* batch.bytes(head)
     offset = layout.offsets[index]! + head.length
     if (inode.storage.kind !== 'inline') continue
@@ -129,7 +129,7 @@ export function* writeInodes(
 }
 
 /** An inode with its attributes and, where it has one, its compressed index. */
-function inodeBytes(inode: Inode, layout: MetadataLayout, options: MetadataOptions): Uint8Array {
+function inodeBytes(inode: Inode, options: MetadataOptions): Uint8Array {
   const { metadata } = inode.node
   const chunks = storedChunks(inode, options.compression)
   const head = encodeInode(

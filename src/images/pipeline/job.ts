@@ -4,16 +4,7 @@
  */
 
 import type { Content } from '../../tree/model.ts'
-
-/** A range of content and where it goes in the job's buffer. */
-export interface Piece {
-  readonly content: Content
-  /** Byte range of the content. */
-  readonly start: number
-  readonly size: number
-  /** Offset in the buffer; of no meaning in a compress job. */
-  readonly at: number
-}
+import type { PackedPieces } from './pieces.ts'
 
 /** Fill a buffer with pieces; what is between them is already there. */
 export interface FillJob {
@@ -22,7 +13,7 @@ export interface FillJob {
   readonly buffer: ArrayBuffer
   /** Bytes of the buffer that count: whole blocks. */
   readonly size: number
-  readonly pieces: readonly Piece[]
+  readonly pieces: PackedPieces
 }
 
 /** How file content is compressed. */
@@ -40,7 +31,7 @@ export interface CompressJob {
   /** Large enough for all pieces stored plain, each rounded up to blocks. */
   readonly buffer: ArrayBuffer
   readonly compression: ChunkCompression
-  readonly pieces: readonly Piece[]
+  readonly pieces: PackedPieces
 }
 
 /** Hash a range of a file and keep only the digests. */

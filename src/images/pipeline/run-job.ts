@@ -7,6 +7,7 @@ import { type BlockHasher, createBlockHasher } from '../../crypto/salted-blocks.
 import { BLOCK_SIZE } from '../../formats/erofs/layout.ts'
 import { DIGEST_SIZE } from '../../formats/verity/hash-tree.ts'
 import type { CompressJob, FillJob, FingerprintJob, HashJob, Job, JobResult } from './job.ts'
+import { unpackPieces } from './pieces.ts'
 import { readContent, readRange, readWhole } from './read-content.ts'
 
 const SCRATCH_SIZE = 1024 * 1024
@@ -34,7 +35,7 @@ export async function runJob(job: Job): Promise<JobResult> {
 
 function fill({ buffer, size, salt, pieces }: FillJob): JobResult {
   const bytes = new Uint8Array(buffer)
-  for (const { content, start, size, at } of pieces) {
+  for (const { content, start, size, at } of unpackPieces(pieces)) {
     readContent(content, start, bytes.subarray(at, at + size))
   }
   return { buffer, size, digests: hashBlocks(bytes.subarray(0, size), salt), chunks: NO_CHUNKS }
@@ -48,7 +49,7 @@ function compress(job: CompressJob, encode: ChunkEncoder): JobResult {
   const input = takeScratch()
   const chunks: number[] = []
   let used = 0
-  for (const { content, start, size } of pieces) {
+  for (const { content, start, size } of unpackPieces(pieces)) {
     readContent(content, start, input.subarray(0, size))
     for (let from = 0; from < size; from += chunkSize) {
       const chunk = input.subarray(from, Math.min(from + chunkSize, size))
