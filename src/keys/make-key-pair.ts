@@ -38,7 +38,8 @@ export async function makeKeyPair(input: KeyPairInput): Promise<KeyPair> {
   const pair = await engine.generateKey(generate, true, ['sign', 'verify'])
 
   const publicKeyDer = new Uint8Array(await engine.exportKey('spki', pair.publicKey))
-  const content: CertificateContent = { ...input, publicKeyDer }
+  const { commonName, serial, notBefore, notAfter } = input
+  const content = { commonName, serial, notBefore, notAfter, publicKeyDer }
   const tbs = encodeTbsCertificate(content)
   const signature = await engine.signWithPrivateKey(tbs, pair.privateKey, { algorithm: sign })
 
