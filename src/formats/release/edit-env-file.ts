@@ -3,7 +3,7 @@
 import { concat } from '../../bytes/concat.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { FormatError } from '../../errors.ts'
-import { formatAssignment, parseAssignments, parseEnvFile } from './env-file.ts'
+import { formatAssignment, formatEnvFile, parseAssignments, parseEnvFile } from './env-file.ts'
 
 /**
  * `bytes` with these fields set: the last assignment of a key is replaced where it stands, new
@@ -27,12 +27,9 @@ export function editEnvFile(
     at = end
   }
   parts.push(bytes.subarray(at))
+  const replaced = concat(...parts)
   const added = [...fields].filter(([key]) => !assignments.has(key))
-  if (added.length > 0) {
-    if (bytes.length > 0 && bytes.at(-1) !== 0x0a) parts.push(encodeUtf8('\n'))
-    for (const [key, value] of added) parts.push(encodeUtf8(`${formatAssignment(key, value)}\n`))
-  }
-  const edited = concat(...parts)
+  const edited = added.length === 0 ? replaced : append(replaced, added)
   // An open quote or a backslash at the very end would swallow what was added.
   const result = parseEnvFile(edited, name)
   for (const [key, value] of fields) {
@@ -41,6 +38,12 @@ export function editEnvFile(
     }
   }
   return edited
+}
+
+/** `bytes` with fields behind its last line, which is ended first. */
+function append(bytes: Uint8Array, fields: Iterable<readonly [string, string]>): Uint8Array {
+  const end = bytes.length === 0 || bytes.at(-1) === 0x0a ? '' : '\n'
+  return concat(bytes, encodeUtf8(end + formatEnvFile(fields)))
 }
 
 function byStart(a: { readonly start: number }, b: { readonly start: number }): number {

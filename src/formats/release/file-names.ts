@@ -74,12 +74,15 @@ export function loadsAs(
     const verdict = checkFileName(kind, file, releaseName)
     return verdict.loads ? [{ file, since: verdict.since, explanation: verdict.explanation }] : []
   })
-  const folders = ['.raw', `.${kind}.raw`].flatMap((suffix) => {
+  // In a folder of versions the name ends at the underscore, so it can have none itself.
+  const versionable = baseNameOf(releaseName) === releaseName
+  const folders = (versionable ? ['.raw', `.${kind}.raw`] : []).map((suffix) => {
     const folder = `${releaseName}${suffix}.v`
-    if (imageNameOf(kind, folder) !== releaseName) return []
-    const file = `${folder}/${versioned}_${architecture}${suffix}`
-    const explanation = `the newest version in the folder ${folder} is taken`
-    return [{ file, since: VERSIONED_SINCE, explanation }]
+    return {
+      file: `${folder}/${versioned}_${architecture}${suffix}`,
+      since: VERSIONED_SINCE,
+      explanation: `the newest version in the folder ${folder} is taken`,
+    }
   })
   return [...loadable, ...folders]
 }

@@ -81,7 +81,10 @@ function missing(
   { baseName = true }: ReleaseFileOptions,
 ): ReleaseFileLookup {
   const base = baseNameOf(imageName)
-  const wanted = baseName && base && base !== imageName ? `${imageName} or .${base}` : imageName
+  const wanted =
+    baseName && base && base !== imageName
+      ? `${imageName} or ${RELEASE_FILE_PREFIX}${base}`
+      : imageName
   const files = candidates.map(({ name }) => name)
   const there = files.length > 0 ? `the image carries ${files.join(', ')}; ` : ''
   const explanation = `${there}systemd looks for ${RELEASE_FILE_PREFIX}${wanted}`

@@ -19,7 +19,7 @@ export interface MergeTarget {
   readonly scope?: string | undefined
   /** The machine's name as in `ARCHITECTURES`. Absent: not checked. */
   readonly architecture?: string | undefined
-  /** Whether the host's `ID_LIKE` counts, as it does since systemd 258. Default true. */
+  /** Whether the host's `ID_LIKE` counts, as in systemd 258 and late releases of 257. Default true. */
   readonly idLike?: boolean
 }
 
