@@ -23,6 +23,8 @@ export interface ScanOptions {
   readonly exclude?: readonly string[] | undefined
   /** Reads extended attributes, see `openXattrReader`; without it nothing has any. */
   readonly readXattrs?: ReadXattrs | undefined
+  /** Told the size of each regular file as it is found. */
+  readonly onFile?: ((size: number) => void) | undefined
   /** Told about exclude patterns that matched nothing. */
   readonly onWarning?: ((message: string) => void) | undefined
 }
@@ -130,11 +132,9 @@ class Scan {
     if (stat.isFile()) {
       if (!isReadable(path, stat)) this.#unreadable.push(this.#relative(path))
       const identity = toIdentity(stat)
-      return {
-        kind: 'file',
-        metadata,
-        content: { kind: 'file', size: Number(stat.size), path, identity },
-      }
+      const size = Number(stat.size)
+      this.#options.onFile?.(size)
+      return { kind: 'file', metadata, content: { kind: 'file', size, path, identity } }
     }
     if (stat.isSymbolicLink()) {
       const target = new Uint8Array(readlinkSync(toPathLike(path), 'buffer'))

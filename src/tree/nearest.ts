@@ -6,11 +6,19 @@ import type { DirectoryNode } from './model.ts'
 import { walkTree } from './walk.ts'
 
 /**
- * A path of `tree` like `names`, or undefined where none is: a name spelled almost the same in
- * the same directory, or the last name somewhere else.
+ * A path of `tree` like `names`, or undefined where none is: one with the same last name
+ * somewhere else, or a name spelled almost the same in the same directory.
  */
 export function findNearest(tree: DirectoryNode, names: readonly Uint8Array[]): string | undefined {
-  return findMisspelled(tree, names) ?? findElsewhere(tree, names)
+  return findElsewhere(tree, names) ?? findMisspelled(tree, names)
+}
+
+function findElsewhere(tree: DirectoryNode, names: readonly Uint8Array[]): string | undefined {
+  const last = describePath(names.at(-1) ?? new Uint8Array())
+  for (const { path, name } of walkTree(tree)) {
+    if (describePath(name) === last) return path
+  }
+  return undefined
 }
 
 function findMisspelled(tree: DirectoryNode, names: readonly Uint8Array[]): string | undefined {
@@ -34,23 +42,19 @@ function findMisspelled(tree: DirectoryNode, names: readonly Uint8Array[]): stri
   return undefined
 }
 
-function findElsewhere(tree: DirectoryNode, names: readonly Uint8Array[]): string | undefined {
-  const last = describePath(names.at(-1) ?? new Uint8Array())
-  for (const { path, name } of walkTree(tree)) {
-    if (describePath(name) === last) return path
-  }
-  return undefined
-}
-
-/** Insertions, deletions and replacements that turn `a` into `b`. */
+/** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
     const next = [i]
     for (let j = 1; j <= b.length; j++) {
       const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swapped = isSwap ? before[j - 2]! + 1 : replaced
+      next.push(Math.min(replaced, swapped, row[j]! + 1, next[j - 1]! + 1))
     }
+    before = row
     row = next
   }
   return row[b.length]!
