@@ -86,7 +86,9 @@ function writeRoot(folder: string, { kind, scope, host, extension }: MergeCase):
   mkdirSync(release, { recursive: true })
   writeFileSync(join(folder, 'etc/os-release'), host)
   writeFileSync(join(release, 'extension-release.foo'), extension)
+  // 257 asks whether it runs in an initrd itself, 262 whether the root is one.
   const initrd = scope === 'initrd' ? 'SYSTEMD_IN_INITRD=1' : ''
+  if (initrd) writeFileSync(join(folder, 'etc/initrd-release'), host)
   writeFileSync(
     join(folder, 'merge.sh'),
     `SYSTEMD_LOG_LEVEL=debug ${initrd} systemd-${kind} --root=/mnt/root merge 2>&1 | sed "s|^|\${case%/}: |"\n`,
