@@ -3,7 +3,6 @@
  * or none.
  */
 
-import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
@@ -20,8 +19,7 @@ import {
 import { BufferStock } from './filesystem/batch.ts'
 import { ImageWriter, type WrittenImage } from './image-writer.ts'
 import type { ImageResult, LayoutOptions } from './options.ts'
-import { createPool, type Pool } from './pipeline/pool.ts'
-import { type RootHashSignature, signRootHash } from './sign.ts'
+import { loadEncoder, type RootHashSignature, signRootHash } from './sign.ts'
 
 /** What a caller of {@link assembleImage} adds to its options. */
 export interface Assembly extends LayoutOptions {
@@ -38,16 +36,11 @@ export interface Assembly extends LayoutOptions {
 
 /** What the writer of a file system works with. */
 export interface AssemblyTools {
-  readonly pool: Pool
   readonly stock: BufferStock
   readonly sink: ImageWriter
   readonly salt: Uint8Array
   readonly filesystemUuid: string
 }
-
-/** Bytes of input from which starting threads pays. */
-const THREADS_ABOVE = 4 * 1024 * 1024
-const BLOCK_SIZE = 4096
 
 /**
  * Makes the image file.
@@ -61,7 +54,6 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
   const seed = assembly.seed ?? deriveSeed({ kind, name, version })
   const identity = deriveIdentity(seed, architecture)
   const outputs: Output[] = []
-  const pool = createPool(assembly.threads ?? defaultThreads(assembly.maxBlocks * BLOCK_SIZE))
   try {
     const output = await createOutput(path, { force })
     outputs.push(output)
@@ -70,7 +62,8 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
     const { verityUuid, filesystemUuid } = identity
     const { maxBlocks } = assembly
     const sink = new ImageWriter(output, stock, { sectorSize, salt, verityUuid, maxBlocks })
-    const block0 = await assembly.write({ pool, stock, sink, salt, filesystemUuid })
+    const writing = assembly.write({ stock, sink, salt, filesystemUuid })
+    const [block0] = await Promise.all([writing, assembly.signing && loadEncoder()])
     const written = await sink.finish(block0)
 
     const rootHash = toHex(written.rootHash)
@@ -114,8 +107,6 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
   } catch (error) {
     await Promise.all(outputs.map((output) => output.abort()))
     throw error
-  } finally {
-    await pool.close()
   }
 }
 
@@ -174,8 +165,4 @@ async function writeSidecars(
     await Promise.all(outputs.map((sidecar) => sidecar.abort()))
     throw error
   }
-}
-
-function defaultThreads(inputSize: number): number {
-  return inputSize < THREADS_ABOVE ? 0 : availableParallelism()
 }

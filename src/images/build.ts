@@ -26,6 +26,7 @@ import { assembleImage } from './assemble.ts'
 import { chunkCompression } from './compression.ts'
 import { planFilesystem, writeFilesystem } from './filesystem/write.ts'
 import type { BuildOptions, BuildResult } from './options.ts'
+import { createPool } from './pipeline/pool.ts'
 import { readContent } from './pipeline/read-content.ts'
 
 /** A release file is a few lines; what is larger is something else. */
@@ -55,43 +56,49 @@ export async function buildExtension(options: BuildOptions): Promise<BuildResult
   const compression = chunkCompression(options.compression)
   const epoch = epochTime(options.sourceDateEpoch ?? 0)
 
-  onProgress?.({ step: 'scan', done: 0, total: 0 })
-  const warnings: string[] = []
-  const xattrs = await openXattrReader()
-  const scanned = scanDirectory(options.tree, {
-    exclude: options.exclude,
-    readXattrs: xattrs.available ? xattrs.read : undefined,
-    onWarning: (warning) => warnings.push(warning),
-  })
-  assertHierarchies(scanned, kind)
-  const stamp = stampTree(scanned, options, name)
-  const tree = finishTree(scanned, stamp, options)
-  const plan = planFilesystem(tree, epoch.seconds)
+  const pool = createPool(options.threads)
+  try {
+    onProgress?.({ step: 'scan', done: 0, total: 0 })
+    const warnings: string[] = []
+    const xattrs = await openXattrReader()
+    const scanned = scanDirectory(options.tree, {
+      exclude: options.exclude,
+      readXattrs: xattrs.available ? xattrs.read : undefined,
+      onFile: (size) => pool.expect(size),
+      onWarning: (warning) => warnings.push(warning),
+    })
+    assertHierarchies(scanned, kind)
+    const stamp = stampTree(scanned, options, name)
+    const tree = finishTree(scanned, stamp, options)
+    const plan = planFilesystem(tree, epoch.seconds)
 
-  const image = await assembleImage({
-    ...options,
-    name,
-    kind,
-    version,
-    maxBlocks: plan.maxBlocks,
-    write: ({ pool, stock, sink, salt, filesystemUuid: uuid }) => {
-      const report = (done: number, total: number) => onProgress?.({ step: 'read', done, total })
-      const settings = { salt, uuid, epoch: epoch.seconds, compression, onProgress: report }
-      return writeFilesystem(plan, settings, pool, stock, sink)
-    },
-  })
-  return {
-    ...image,
-    kind,
-    release: stamp.fields,
-    loadsAs: loadsAs(kind, name, {
-      ...(version !== undefined && { version }),
-      architecture: image.architecture,
-    }),
-    files: plan.inventory.inodes.length,
-    contentSize: plan.contentSize,
-    xattrs: xattrs.available ? { read: true } : { read: false, reason: xattrs.reason },
-    warnings: [...warnings, ...stamp.warnings, ...findWarnings(tree, kind)],
+    const image = await assembleImage({
+      ...options,
+      name,
+      kind,
+      version,
+      maxBlocks: plan.maxBlocks,
+      write: ({ stock, sink, salt, filesystemUuid: uuid }) => {
+        const report = (done: number, total: number) => onProgress?.({ step: 'read', done, total })
+        const settings = { salt, uuid, epoch: epoch.seconds, compression, onProgress: report }
+        return writeFilesystem(plan, settings, pool, stock, sink)
+      },
+    })
+    return {
+      ...image,
+      kind,
+      release: stamp.fields,
+      loadsAs: loadsAs(kind, name, {
+        ...(version !== undefined && { version }),
+        architecture: image.architecture,
+      }),
+      files: plan.inventory.inodes.length,
+      contentSize: plan.contentSize,
+      xattrs: xattrs.available ? { read: true } : { read: false, reason: xattrs.reason },
+      warnings: [...warnings, ...stamp.warnings, ...image.warnings, ...findWarnings(tree, kind)],
+    }
+  } finally {
+    await pool.close()
   }
 }
 

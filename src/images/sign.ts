@@ -79,8 +79,7 @@ export async function attachSignature(input: SignatureInput): Promise<RootHashSi
       },
     )
   }
-  // pkijs takes 50 ms to load, and whoever builds unsigned images need not wait for it.
-  const { encodeSignedData } = await import('../formats/pkcs7/encode.ts')
+  const { encodeSignedData } = await loadEncoder()
   const { embedCertificate } = input
   const pkcs7 = encodeSignedData({ certificate: certificate.der, signature, embedCertificate })
   const certificateFingerprint = sha256(certificate.der)
@@ -111,4 +110,9 @@ export async function signRootHash(
   const signature = await signing.signer.sign(requestSignature(rootHash, subject))
   const { certificate, embedCertificate } = signing
   return attachSignature({ rootHash, signature, certificate, embedCertificate, now })
+}
+
+/** pkijs takes 50 ms to load: never where nothing is signed, and best while threads are busy. */
+export function loadEncoder(): Promise<typeof import('../formats/pkcs7/encode.ts')> {
+  return import('../formats/pkcs7/encode.ts')
 }

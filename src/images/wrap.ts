@@ -11,6 +11,7 @@ import { type AssemblyTools, assembleImage } from './assemble.ts'
 import { Batch } from './filesystem/batch.ts'
 import type { ImageResult, WrapOptions } from './options.ts'
 import { ordered } from './pipeline/ordered.ts'
+import { createPool, type Pool } from './pipeline/pool.ts'
 import { readContent } from './pipeline/read-content.ts'
 
 const SQUASHFS_MAGIC = 0x73717368
@@ -23,18 +24,23 @@ const SQUASHFS_MAGIC = 0x73717368
 export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult> {
   const { filesystem, onProgress } = options
   const content = await openFilesystemFile(filesystem)
-  const blocks = Math.ceil(content.size / BLOCK_SIZE)
-  return assembleImage({
-    ...options,
-    kind: 'filesystem',
-    name: options.name ?? basename(filesystem).replace(/\.[^.]*$/, ''),
-    version: options.version,
-    maxBlocks: blocks,
-    write: (tools) =>
-      copyBlocks(content, tools, (done) =>
-        onProgress?.({ step: 'read', done, total: content.size }),
-      ),
-  })
+  const pool = createPool(options.threads)
+  pool.expect(content.size)
+  try {
+    return await assembleImage({
+      ...options,
+      kind: 'filesystem',
+      name: options.name ?? basename(filesystem).replace(/\.[^.]*$/, ''),
+      version: options.version,
+      maxBlocks: Math.ceil(content.size / BLOCK_SIZE),
+      write: (tools) =>
+        copyBlocks(content, pool, tools, (done) => {
+          onProgress?.({ step: 'read', done, total: content.size })
+        }),
+    })
+  } finally {
+    await pool.close()
+  }
 }
 
 /** The file, once its first bytes have shown that it is a file system systemd mounts. */
@@ -63,7 +69,8 @@ function assertFilesystem(start: Uint8Array, path: string): void {
 
 async function copyBlocks(
   content: FileContent,
-  { pool, stock, sink, salt }: AssemblyTools,
+  pool: Pool,
+  { stock, sink, salt }: AssemblyTools,
   onProgress: (done: number) => void,
 ): Promise<Uint8Array> {
   const block0 = new Uint8Array(BLOCK_SIZE)

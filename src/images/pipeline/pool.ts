@@ -1,5 +1,6 @@
 /** The threads that run jobs, or the calling thread where there are none. */
 
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Job, JobResult } from './job.ts'
 import { runJob } from './run-job.ts'
@@ -8,23 +9,43 @@ import { type PlainError, restoreError } from './transfer-error.ts'
 export interface Pool {
   /** Jobs to keep unfinished so that no thread waits. */
   readonly window: number
+  /** Announces work, so that threads can start while it is still being found out. */
+  expect(bytes: number): void
   run(job: Job): Promise<JobResult>
   close(): Promise<void>
 }
 
+/** Bytes of work from which starting threads pays. */
+const THREADS_ABOVE = 4 * 1024 * 1024
+
 /** What a worker posts back. */
 export type Reply = { readonly result: JobResult } | { readonly error: PlainError }
 
-/** @param threads worker threads; 0 runs jobs in the calling thread */
-export function createPool(threads: number): Pool {
-  if (threads === 0) {
-    return { window: 1, run: async (job) => runJob(job), close: async () => {} }
+/**
+ * @param threads worker threads, 0 to work in the calling thread; by default as many as there are
+ *   processors, once that much work is announced
+ */
+export function createPool(threads: number | undefined): Pool {
+  const workers: PoolWorker[] = []
+  let expected = 0
+  const start = (count: number) => {
+    while (workers.length < count) workers.push(new PoolWorker())
   }
-  const workers = Array.from({ length: threads }, () => new PoolWorker())
+  if (threads !== undefined) start(threads)
   return {
-    window: threads * 3,
-    run: (job) => workers.reduce((a, b) => (b.load < a.load ? b : a)).run(job),
-    close: async () => {
+    get window() {
+      return Math.max(1, workers.length * 3)
+    },
+    expect(bytes) {
+      expected += bytes
+      if (threads === undefined && expected > THREADS_ABOVE) start(availableParallelism())
+    },
+    run(job) {
+      const [first, ...others] = workers
+      if (!first) return runJob(job)
+      return others.reduce((a, b) => (b.load < a.load ? b : a), first).run(job)
+    },
+    async close() {
       await Promise.all(workers.map((worker) => worker.close()))
     },
   }
