@@ -8,6 +8,8 @@ export interface FakeOptions {
   readonly cwd?: string
   readonly terminal?: boolean
   readonly now?: Date
+  /** Ctrl-C was pressed before the work begins. */
+  readonly interrupted?: boolean
 }
 
 export interface FakeContext extends Context {
@@ -29,7 +31,7 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
     environment: options.environment ?? {},
     cwd: options.cwd ?? '/nowhere',
     now: () => options.now ?? new Date('2026-11-20T12:00:00Z'),
-    interrupts: () => new AbortController().signal,
+    interrupts: () => (options.interrupted ? AbortSignal.abort() : new AbortController().signal),
     written,
   }
 }
