@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes/hex.ts'
@@ -56,7 +58,7 @@ describe('a line of the manifest', () => {
   })
 })
 
-test('what bsdtar and mtree write around the lines is understood', () => {
+test('comments, defaults, blanks and continued lines are understood', () => {
   const text = [
     '#mtree',
     '# a comment',
@@ -78,6 +80,18 @@ test('what bsdtar and mtree write around the lines is understood', () => {
     [7, 'usr/bin/a b', { ...common, kind: 'file', mode: 0o4755 }],
     [9, 'usr/x', { ...common, kind: 'file' }],
     [11, '.', { mode: 0o711 }],
+  ])
+})
+
+test('the example of the documentation is one', () => {
+  const page = join(import.meta.dirname, '../../docs/formats/manifest.md')
+  const [, example = ''] = /^```\n([\s\S]*?)^```$/m.exec(readFileSync(page, 'utf8')) ?? []
+  expect(parseManifest(example, 'example').entries.map(({ path }) => path)).toEqual([
+    'usr/bin/ping',
+    'usr/bin/su',
+    'usr/share/hello',
+    'usr/lib/hello so',
+    'usr/lib/null',
   ])
 })
 
