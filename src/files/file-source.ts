@@ -8,6 +8,8 @@ import { toFileError } from './errno.ts'
 
 export interface FileSource extends Source {
   readonly path: string
+  /** Descriptor for reading in other threads; valid until `close`. */
+  readonly fd: number
   close(): Promise<void>
 }
 
@@ -43,6 +45,10 @@ class HandleSource implements FileSource {
     this.path = path
     this.size = size
     this.#handle = handle
+  }
+
+  get fd(): number {
+    return this.#handle.fd
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {

@@ -38,7 +38,8 @@ export interface CompressJob {
 export interface HashJob {
   readonly kind: 'hash'
   readonly salt: Uint8Array
-  readonly path: string
+  /** A descriptor that stays open: all jobs read the very file that was opened. */
+  readonly file: number
   /** Byte range, whole blocks. */
   readonly start: number
   readonly size: number

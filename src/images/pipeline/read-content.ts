@@ -114,18 +114,14 @@ function pathText({ path }: FileContent): string {
   return typeof path === 'string' ? path : Buffer.from(path).toString()
 }
 
-/** Fills `target` with the bytes of the file `path` from `start` on. @throws FileError IO, NOT_FOUND */
-export function readRange(path: string, start: number, target: Uint8Array): void {
+/** Fills `target` with the bytes of an open file from `start` on. @throws FileError IO */
+export function readRange(file: number, start: number, target: Uint8Array): void {
+  const path = `descriptor ${file}`
   try {
-    const file = openSync(path, constants.O_RDONLY)
-    try {
-      for (let done = 0; done < target.length; ) {
-        const count = readSync(file, target, done, target.length - done, start + done)
-        if (count === 0) throw new FileError('IO', `${path} ends at byte ${start + done}`)
-        done += count
-      }
-    } finally {
-      closeSync(file)
+    for (let done = 0; done < target.length; ) {
+      const count = readSync(file, target, done, target.length - done, start + done)
+      if (count === 0) throw new FileError('IO', `${path} ends at byte ${start + done}`)
+      done += count
     }
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })

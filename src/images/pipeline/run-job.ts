@@ -86,9 +86,9 @@ function compressedLimit(size: number): number {
   return (whole === 1 ? Math.min(blocks, 1) : blocks) * BLOCK_SIZE
 }
 
-function hashRange({ path, start, size, salt }: HashJob): JobResult {
+function hashRange({ file, start, size, salt }: HashJob): JobResult {
   const bytes = takeScratch(size).subarray(0, size)
-  readRange(path, start, bytes)
+  readRange(file, start, bytes)
   return { buffer: NO_BUFFER, size, digests: hashBlocks(bytes, salt), chunks: NO_CHUNKS }
 }
 
