@@ -29,9 +29,9 @@ const SHA512 = algorithm('2.16.840.1.101.3.4.2.3')
 const MD5 = algorithm('1.2.840.113549.2.5')
 
 describe('Linux', () => {
-  const cases: readonly (readonly [string, SignedData, string | undefined, string?])[] = [
-    ['a message of ours', good, undefined],
-    ['a message without certificate', { ...good, certificates: [] }, undefined],
+  const cases: readonly (readonly [string, SignedData, string | undefined, string])[] = [
+    ['a message of ours', good, undefined, ''],
+    ['a message without certificate', { ...good, certificates: [] }, undefined, ''],
     ['version 2', { ...good, version: 2 }, 'EINVAL', 'version 2'],
     ['another content type', { ...good, contentType: '1.2.3' }, 'EINVAL', 'not data'],
     ['attached content', { ...good, detached: false }, 'EBADMSG', 'inside the message'],
@@ -47,6 +47,7 @@ describe('Linux', () => {
       'key identifiers in version 3',
       { ...withSigner({ version: 3, identifier: keyIdentifier }), version: 3 },
       undefined,
+      '',
     ],
     [
       'issuer and serial number in version 3',
@@ -68,8 +69,8 @@ describe('Linux', () => {
       'RSASSA-PSS',
     ],
     ['Ed25519', withSigner({ signatureAlgorithm: algorithm('1.3.101.112') }), 'ENOPKG', 'Ed25519'],
-    ['ECDSA', withSigner({ signatureAlgorithm: algorithm('1.2.840.10045.4.3.2') }), undefined],
-    ['SHA-512', withSigner({ digestAlgorithm: SHA512 }), undefined],
+    ['ECDSA', withSigner({ signatureAlgorithm: algorithm('1.2.840.10045.4.3.2') }), undefined, ''],
+    ['SHA-512', withSigner({ digestAlgorithm: SHA512 }), undefined, ''],
     ['MD5', withSigner({ digestAlgorithm: MD5 }), 'ENOPKG', 'digest 1.2.840.113549.2.5'],
     [
       'attributes without a digest',
@@ -87,6 +88,7 @@ describe('Linux', () => {
         },
       }),
       undefined,
+      '',
     ],
     [
       'an embedded certificate that is none',
@@ -101,7 +103,7 @@ describe('Linux', () => {
       'spell out CA:FALSE',
     ],
   ]
-  test.each(cases)('on %s', (_, message, error, reason = '') => {
+  test.each(cases)('on %s', (_, message, error, reason) => {
     const objection = findKernelObjection(message)
     expect(objection?.error).toBe(error)
     if (objection) expect(objection.reason).toContain(reason)
