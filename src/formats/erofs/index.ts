@@ -1,0 +1,10 @@
+/** EROFS file systems: read them, examine them, and the pieces from which one is written. */
+
+export { checkErofs, type ErofsProblem } from './check.ts'
+export { type Erofs, openErofs } from './decode.ts'
+export type { Inode, InodeKind } from './decode-inode.ts'
+export { dumpErofs } from './dump.ts'
+export type { DirectoryEntry } from './encode-directory.ts'
+export type { Extent } from './extent.ts'
+export type { Piece } from './read-data.ts'
+export type { WalkEntry } from './walk.ts'
