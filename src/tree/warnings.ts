@@ -57,7 +57,7 @@ const RULES: readonly Rule[] = [
   {
     kinds: ['sysext'],
     applies: ({ node }) => node.kind === 'directory' && (node.metadata.mode & 0o005) !== 0o005,
-    says: "is closed to ordinary users, and merging gives the host's directory the same mode",
+    says: "is closed to ordinary users (umask 077?), and merging closes the host's directory too",
   },
   {
     kinds: ['confext'],
