@@ -12,7 +12,6 @@
  *     exists FILE           `! exists FILE`: it is not there
  *     same FILE FILE        both hold the same bytes
  *     env NAME=VALUE        for the commands that follow; `env NAME=` removes it
- *     input 'TEXT'          what the next command reads from its standard input
  *     flip FILE OFFSET      flips one bit of a byte; a negative offset counts from the end
  *     cut FILE SIZE         shortens the file
  *     append FILE 'TEXT'
@@ -46,7 +45,6 @@ interface Step {
 interface State {
   readonly folder: string
   readonly environment: Map<string, string>
-  input: string
   last: RunResult | undefined
 }
 
@@ -54,7 +52,7 @@ interface State {
 export function runScript(path: string, folder: string): void {
   const [script = '', ...sections] = readFileSync(path, 'utf8').split(/^-- (?=.+ --$)/m)
   for (const section of sections) writeSection(section, folder)
-  const state: State = { folder, environment: new Map([['PATH', '']]), input: '', last: undefined }
+  const state: State = { folder, environment: new Map([['PATH', '']]), last: undefined }
   for (const step of parseScript(script)) {
     try {
       runStep(step, state)
@@ -105,9 +103,8 @@ function runStep({ words, negated }: Step, state: State): void {
 /** Return what is wrong, or undefined. */
 const checks: Readonly<Record<string, (args: string[], state: State) => string | undefined>> = {
   extsign(args, state) {
-    const { folder, environment, input } = state
-    state.last = runExtsign(args, { cwd: folder, env: Object.fromEntries(environment), input })
-    state.input = ''
+    const { folder, environment } = state
+    state.last = runExtsign(args, { cwd: folder, env: Object.fromEntries(environment) })
     const { status, signal } = state.last
     // A crash is no failure that a transcript may expect.
     if (signal !== null || /this is a bug/.test(state.last.stderr)) throw new Error('it crashed')
@@ -132,9 +129,6 @@ const actions: Readonly<Record<string, (args: string[], state: State) => void>> 
     const name = assignment.slice(0, at)
     if (at === assignment.length - 1) environment.delete(name)
     else environment.set(name, assignment.slice(at + 1))
-  },
-  input([text = ''], state) {
-    state.input = text
   },
   flip([file = '', position = ''], { folder }) {
     const bytes = readFileSync(join(folder, file))
