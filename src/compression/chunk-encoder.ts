@@ -16,6 +16,6 @@ export async function createChunkEncoder(
   level: number,
 ): Promise<ChunkEncoder> {
   if (algorithm === 'lz4') return (await import('./lz4-encode.ts')).encodeLz4
-  const { createZstdEncoder } = await import('./zstd.ts')
+  const { createZstdEncoder } = await import('./zstd-encode.ts')
   return createZstdEncoder(level)
 }
