@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { EXTSIGN } from '../support/extsign.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const folder = temporaryFolder()
+
+function start(...args: string[]) {
+  return spawn(process.execPath, [EXTSIGN, ...args], { cwd: folder, env: { PATH: '' } })
+}
+
+async function text(stream: NodeJS.ReadableStream): Promise<string> {
+  let all = ''
+  for await (const chunk of stream) all += String(chunk)
+  return all
+}
+
+test('a reader that goes away is no error', async () => {
+  const child = start('completion', 'bash')
+  child.stdout.destroy()
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 })
+})
+
+describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
+  test('removes what was half written', async () => {
+    const tree = join(folder, `tree-${signal}`)
+    const into = join(folder, `into-${signal}`)
+    mkdirSync(join(tree, 'usr'), { recursive: true })
+    mkdirSync(into)
+    for (let index = 0; index < 64; index++) {
+      writeFileSync(join(tree, 'usr', `file${index}`), Buffer.alloc(8 << 20, `${index} `))
+    }
+    const args = ['--unsigned', '--id', '_any', '--compression', 'zstd:19', '-o', `${into}/a.raw`]
+    const child = start('sysext', tree, '--name', 'a', ...args)
+    const stderr = text(child.stderr)
+    while (readdirSync(into).length === 0) await sleep(5)
+    child.kill(signal)
+    const [code] = await once(child, 'close')
+    expect(await stderr).toBe('extsign: interrupted, nothing was written\n')
+    expect(code).toBe(130)
+    expect(readdirSync(into)).toEqual([])
+  })
+})
