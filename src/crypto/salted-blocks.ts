@@ -18,7 +18,7 @@ export function createBlockHasher(salt: Uint8Array): BlockHasher {
     for (let start = 0; start < data.length; start += BLOCK_SIZE) {
       salted.set(data.subarray(start, start + BLOCK_SIZE), salt.length)
       // A string costs less than the ArrayBuffer of a digest.
-      target.latin1Write(hash('sha256', salted, 'latin1' as never) as string, at, DIGEST_SIZE)
+      target.write(hash('sha256', salted, 'binary'), at, DIGEST_SIZE, 'latin1')
       at += DIGEST_SIZE
     }
   }

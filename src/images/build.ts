@@ -70,6 +70,8 @@ export async function buildExtension(options: BuildOptions): Promise<BuildResult
     assertHierarchies(scanned, kind)
     const stamp = stampTree(scanned, options, name)
     const tree = finishTree(scanned, stamp, options)
+    // The manifest may have added what the folder did not have.
+    if (options.manifest) assertHierarchies(tree, kind)
     const plan = planFilesystem(tree, epoch.seconds)
 
     const image = await assembleImage({
@@ -156,7 +158,8 @@ function readReleaseFile(tree: DirectoryNode, path: string): Uint8Array | undefi
 function finishTree(tree: DirectoryNode, stamp: Stamp, options: BuildOptions): DirectoryNode {
   const { manifest, preserveOwner, sourceDateEpoch = 0 } = options
   const mtime = epochTime(sourceDateEpoch)
-  const metadata = { mode: 0o644, uid: 0, gid: 0, mtime, xattrs: new Map() }
+  const xattrs = lookup(tree, stamp.path)?.node.metadata.xattrs ?? new Map()
+  const metadata = { mode: 0o644, uid: 0, gid: 0, mtime, xattrs }
   const stamped = stamp.unchanged ? tree : withFile(tree, stamp.path, stamp.bytes, metadata)
   const normal = normalizeTree(stamped, { sourceDateEpoch, preserveOwner })
   return manifest

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes/hex.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
-import { HashTreeBuilder } from '../../src/formats/verity/hash-tree.ts'
+import { HashTreeBuilder, hashAreaSize } from '../../src/formats/verity/hash-tree.ts'
 import { decodeVeritySuperblock } from '../../src/formats/verity/superblock.ts'
 import { buildExtension } from '../../src/images/build.ts'
 import type { BuildOptions } from '../../src/images/options.ts'
@@ -95,10 +95,14 @@ describe('buildExtension', () => {
     })
     const bytes = readFileSync(image.output)
     const [data, hash] = image.partitions
-    const gap = bytes.subarray(data!.offset + image.filesystemSize, hash!.offset)
-    expect(gap.length).toBeGreaterThan(0)
-    expect(gap.every((byte) => byte === 0)).toBe(true)
-    expect(bytes.subarray(32 * 512 + 1024, data!.offset).every((byte) => byte === 0)).toBe(true)
+    const hashEnd = hash!.offset + hashAreaSize(image.filesystemSize / 4096)
+    const gaps = [
+      bytes.subarray(33 * 512 + 512, data!.offset),
+      bytes.subarray(data!.offset + image.filesystemSize, hash!.offset),
+      bytes.subarray(hashEnd, hash!.offset + hash!.size),
+    ]
+    expect(gaps.reduce((sum, gap) => sum + gap.length, 0)).toBeGreaterThan(500_000)
+    for (const gap of gaps) expect(gap.every((byte) => byte === 0)).toBe(true)
   })
 
   test('stores equal files once', async () => {
