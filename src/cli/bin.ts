@@ -34,6 +34,8 @@ function interrupts(): AbortSignal {
   return controller.signal
 }
 
+const isInteractive = process.stdin.isTTY === true && process.stderr.isTTY === true
+
 const context: Context = {
   stdout: output(process.stdout),
   stderr: output(process.stderr),
@@ -41,6 +43,12 @@ const context: Context = {
   cwd: process.cwd(),
   now: () => new Date(),
   interrupts,
+  ...(isInteractive && {
+    askPassphrase: async (question) => {
+      const { askPassphrase } = await import('./prompt.ts')
+      return askPassphrase(question, process.stdin, (text) => process.stderr.write(text))
+    },
+  }),
 }
 
 process.exitCode = await main(process.argv.slice(2), context)

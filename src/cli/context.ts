@@ -17,6 +17,8 @@ export interface Context {
   /** Absolute path, used to name things; paths in arguments are opened as they were given. */
   readonly cwd: string
   readonly now: () => Date
+  /** Asks for a passphrase; absent where nobody is there to answer. */
+  readonly askPassphrase?: (question: string) => Promise<Uint8Array>
   /**
    * Takes over Ctrl-C: from the first call on, an interrupt aborts the returned signal instead of
    * ending the process, so only commands that pass the signal on may ask for it.

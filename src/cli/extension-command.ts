@@ -128,7 +128,7 @@ export function extensionCommand(
         text: await readText(values.metadata, { maximum: MAX_MANIFEST }),
       }
       const epoch = sourceDateEpoch(context)
-      const { signing, warnings, forget } = await loadSigning(values, context.now())
+      const { signing, warnings, forget } = await loadSigning(values, context)
       printWarnings(warnings, context.stderr)
       const line = progressLine(context, values.quiet)
       const result = await buildExtension({

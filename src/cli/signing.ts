@@ -1,11 +1,14 @@
 /** `--private-key`, `--certificate`, `--passphrase-file` and `--unsigned`, made into a signer. */
 
+import { KeyError } from '../errors.ts'
 import type { Signing } from '../images/options.ts'
-import { type FileSigner, fileSigner } from '../keys/file-signer.ts'
+import { type FileSigner, type FileSignerOptions, fileSigner } from '../keys/file-signer.ts'
 import { readPassphraseFile } from '../keys/passphrase.ts'
 import type { ValuesOf } from './arguments.ts'
 import type { signingOptions } from './build-options.ts'
+import type { Context } from './context.ts'
 import { UsageError, UsageErrors } from './errors.ts'
+import { printable } from './terminal.ts'
 
 /** What to sign with, and what to tell the user about it. */
 export interface LoadedSigning {
@@ -22,7 +25,7 @@ type SigningValues = ValuesOf<typeof signingOptions>
  *
  * @throws UsageErrors where the options do not say how to sign; KeyError from the files.
  */
-export async function loadSigning(values: SigningValues, now: Date): Promise<LoadedSigning> {
+export async function loadSigning(values: SigningValues, context: Context): Promise<LoadedSigning> {
   const { privateKey, certificate, passphraseFile } = values
   const mistakes = findMistakes(values)
   if (mistakes.length > 0) throw new UsageErrors(mistakes)
@@ -32,18 +35,38 @@ export async function loadSigning(values: SigningValues, now: Date): Promise<Loa
   const passphrase =
     passphraseFile === undefined ? undefined : await readPassphraseFile(passphraseFile)
   try {
-    const signer = await fileSigner({ privateKey, certificate, passphrase: passphrase?.bytes })
+    const signer = await openSigner(
+      { privateKey, certificate, passphrase: passphrase?.bytes },
+      context,
+    )
     return {
       signing: { signer, certificate: signer.certificate.der },
       warnings: [
         ...(passphrase?.warnings ?? []),
         ...signer.warnings,
-        ...findValidityWarnings(signer, certificate, now),
+        ...findValidityWarnings(signer, certificate, context.now()),
       ],
       forget: () => signer.forget(),
     }
   } finally {
     passphrase?.bytes.fill(0)
+  }
+}
+
+/** Asks for the passphrase of an encrypted key when none was given and somebody is there. */
+async function openSigner(options: FileSignerOptions, context: Context): Promise<FileSigner> {
+  try {
+    return await fileSigner(options)
+  } catch (error) {
+    const isLocked = error instanceof KeyError && error.code === 'PASSPHRASE_NEEDED'
+    if (!isLocked || context.askPassphrase === undefined) throw error
+  }
+  const question = `Passphrase of ${printable(options.privateKey)}: `
+  const passphrase = await context.askPassphrase(question)
+  try {
+    return await fileSigner({ ...options, passphrase })
+  } finally {
+    passphrase.fill(0)
   }
 }
 

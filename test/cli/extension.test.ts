@@ -80,6 +80,32 @@ describe('signing', () => {
     )
   })
 
+  test('asks for the passphrase when somebody is there to answer', async () => {
+    const passphrase = new TextEncoder().encode('correct horse')
+    const now = new Date('2026-11-01T00:00:00Z')
+    await generateKey({
+      directory: folder,
+      name: 'locked',
+      algorithm: 'p256',
+      days: 99,
+      now,
+      passphrase,
+    })
+    const files = [
+      '--private-key',
+      join(folder, 'locked.key'),
+      '--certificate',
+      join(folder, 'locked.crt'),
+    ]
+    const asked = await build(['--id', '_any', ...files], { passphrase: 'correct horse' })
+    expect(asked.stderr).toBe(`Passphrase of ${folder}/locked.key: `)
+    expect(asked.result.signed).toBe(true)
+    const wrong = await build(['--id', '_any', ...files], { passphrase: 'battery staple' })
+    expect(wrong.stderr).toContain('the passphrase does not open private key')
+    const alone = await build(['--id', '_any', ...files])
+    expect(alone.stderr).toContain('hint: give its passphrase with --passphrase-file')
+  })
+
   test('fails with the certificate of another key before anything is written', async () => {
     const args = ['--private-key', join(folder, 'a.key'), '--certificate', join(folder, 'b.crt')]
     const { code, stderr, output } = await build(['--id', '_any', ...args])

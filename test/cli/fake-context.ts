@@ -10,6 +10,8 @@ export interface FakeOptions {
   readonly now?: Date
   /** Ctrl-C was pressed before the work begins. */
   readonly interrupted?: boolean
+  /** What is answered to a question at the terminal. */
+  readonly passphrase?: string
 }
 
 export interface FakeContext extends Context {
@@ -33,6 +35,12 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
     now: () => options.now ?? new Date('2026-11-20T12:00:00Z'),
     interrupts: () => (options.interrupted ? AbortSignal.abort() : new AbortController().signal),
     written,
+    ...(options.passphrase !== undefined && {
+      askPassphrase: async (question) => {
+        written.stderr += question
+        return new TextEncoder().encode(options.passphrase)
+      },
+    }),
   }
 }
 

@@ -37,7 +37,7 @@ export const wrap = defineCommand({
   ],
   async run(values, context) {
     const { name, output } = nameWrapped(values.filesystem, values)
-    const { signing, warnings, forget } = await loadSigning(values, context.now())
+    const { signing, warnings, forget } = await loadSigning(values, context)
     printWarnings(warnings, context.stderr)
     const line = progressLine(context, values.quiet)
     const result = await wrapFilesystem({
