@@ -9,7 +9,8 @@ import { describePublicKey } from './public-key.ts'
 
 const SIGNATURE_NAMES = /^(?:sha\d[-\w]*WithRSAEncryption|ecdsa-with-SHA\d[-\w]*)$/
 const CURVE_NAMES = /^p(?:192|256|384|521)$/
-const RSA_BITS = [2048, 3072, 4096]
+/** Linux takes the first three unless it is in FIPS mode. */
+const RSA_BITS = [512, 1024, 1536, 2048, 3072, 4096]
 
 /**
  * Why Linux cannot use this certificate, or undefined where it can. It looks at neither validity,
@@ -28,7 +29,7 @@ export function findKernelCertificateObjection(certificate: Certificate): string
     // The kernel rounds the modulus up to whole 64-bit words.
     const bits = Math.ceil(publicKey.bits / 64) * 64
     if (RSA_BITS.includes(bits)) return undefined
-    return `RSA keys of ${publicKey.bits} bits; the kernel takes ${RSA_BITS.join(', ')}`
+    return `RSA keys of ${publicKey.bits} bits; the kernel takes 2048, 3072 and 4096`
   }
   if (publicKey.kind === 'ec' && CURVE_NAMES.test(publicKey.curve)) return undefined
   return `the kernel has no use for ${describePublicKey(publicKey)} keys`

@@ -169,6 +169,7 @@ describe('what Linux says', () => {
     ['our certificates', {}, undefined],
     ['RSA 4096', { publicKey: rsaKey(4096) }, undefined],
     ['a modulus with a few leading zeros', { publicKey: rsaKey(2045) }, undefined],
+    ['RSA 1024', { publicKey: rsaKey(1024) }, undefined],
     ['RSA 2560', { publicKey: rsaKey(2560) }, 'RSA keys of 2560 bits'],
     ['RSA 8192', { publicKey: rsaKey(8192) }, 'RSA keys of 8192 bits'],
     ['an RSA-PSS key', { publicKey: rsaKey(2048, true) }, 'no use for RSA-PSS 2048 keys'],
