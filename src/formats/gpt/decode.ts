@@ -36,6 +36,8 @@ export interface Gpt {
   readonly lastUsableLba: bigint
   /** Number of entries in the array, used or not. */
   readonly entryCount: number
+  /** Byte ranges of protective MBR, headers and entry arrays. */
+  readonly areas: readonly { readonly offset: number; readonly size: number }[]
   /** Used entries that lie inside the file, in the order of the array. */
   readonly partitions: readonly GptPartition[]
   /** Everything that is not as it must be; empty for a sound table. */
@@ -64,6 +66,7 @@ export async function decodeGpt(source: Source): Promise<Gpt> {
     firstUsableLba: table.header.firstUsableLba,
     lastUsableLba: table.header.lastUsableLba,
     entryCount: table.header.numberOfEntries,
+    areas: [{ offset: 0, size: sectorSize }, ...areasOf(primary), ...areasOf(backup)],
     partitions,
     problems: [
       ...checkFileSize(source.size, sectorSize),
@@ -88,6 +91,11 @@ function chooseCopy(primary: TableCopy, backup: TableCopy): TableCopy {
   throw new FormatError('gpt', 'BAD_VALUE', 'neither header leads to an entry array', {
     offset: primary.lba * primary.sector.length,
   })
+}
+
+function areasOf({ lba, sector, entries, entriesOffset }: TableCopy): Gpt['areas'] {
+  const header = { offset: lba * sector.length, size: sector.length }
+  return entries ? [header, { offset: entriesOffset, size: entries.length }] : [header]
 }
 
 function checkFileSize(size: number, sectorSize: number): GptProblem[] {

@@ -1,0 +1,176 @@
+/** Checks of the file system: that it can be mounted, and that it is an extension. */
+
+import { encodeUtf8 } from '../../bytes/utf8.ts'
+import {
+  decideMerge,
+  type ExtensionKind,
+  findFieldProblem,
+  KINDS,
+  parseEnvFile,
+} from '../../formats/release/index.ts'
+import { attempt, failureOf, resultOf } from '../attempt.ts'
+import type { ImageRelease } from '../contents.ts'
+import type { Check, Problem } from './finding.ts'
+import type { Subject } from './subject.ts'
+
+const PORTABLE_BLOCK_SIZE = 4096
+
+export const filesystem: Check<Subject> = {
+  name: 'file system',
+  async run({ image, contents, superblock }) {
+    const { data, filesystem: type } = image
+    if (!data) return undefined
+    if (type === undefined) {
+      const found = 'neither: what is in it has not been looked at'
+      return {
+        problems: [{ expected: 'EROFS or squashfs', found, offset: data.offset, unproven: true }],
+      }
+    }
+    const error = failureOf(contents)
+    if (error) {
+      return {
+        problems: [
+          {
+            expected: 'an EROFS file system that can be read',
+            found: error.message,
+            offset: data.offset + (error.offset ?? 0),
+            ...(error.code === 'UNSUPPORTED' && { unproven: true as const }),
+          },
+        ],
+      }
+    }
+    const value = resultOf(contents)
+    if (!value) return { problems: [], note: 'squashfs; its contents are not looked at' }
+    const { blockSize, blocks } = value.erofs
+    const verity = resultOf(superblock)
+    const covered = verity ? verity.dataBlocks * verity.dataBlockSize : data.size
+    const size = blocks * blockSize
+    const problems: Problem[] =
+      size > covered ? [{ expected: `at most ${covered} bytes`, found: `${size} bytes` }] : []
+    const limit =
+      blockSize > PORTABLE_BLOCK_SIZE
+        ? `; kernels with pages of ${PORTABLE_BLOCK_SIZE} bytes cannot mount it`
+        : ''
+    return { problems, note: `EROFS, ${blocks} blocks of ${blockSize} bytes${limit}` }
+  },
+}
+
+/** What systemd looks for, by the name of the file. */
+export const extensionRelease: Check<Subject> = {
+  name: 'extension-release',
+  async run({ contents }) {
+    const value = resultOf(contents)
+    if (!value) return undefined
+    const { releases } = value
+    if (releases.length === 0) {
+      const expected = Object.values(KINDS).map(({ releaseDirectory }) => releaseDirectory)
+      return { problems: [{ expected: `a file in ${expected.join(' or ')}`, found: 'none' }] }
+    }
+    return {
+      problems: releases.flatMap(findReleaseProblems),
+      note: releases.map(describeRelease).join('; '),
+    }
+  },
+}
+
+function findReleaseProblems({ kind, imageName, lookup, path, release }: ImageRelease): Problem[] {
+  if (imageName === undefined || !lookup) {
+    return [{ expected: `the file name of a ${kind}`, found: 'one without an image name' }]
+  }
+  if ('problem' in lookup) {
+    const expected = `${KINDS[kind].releaseDirectory}/extension-release.${imageName}`
+    return [{ expected, found: lookup.explanation }]
+  }
+  const error = failureOf(release)
+  if (error) return [{ expected: 'a release file', found: error.message }]
+  return [...(resultOf(release) ?? [])].flatMap(([key, text]) => {
+    const problem = findFieldProblem(kind, key, text)?.problem
+    return problem ? [{ expected: `${key} in ${path}`, found: `${key}=${text} ${problem}` }] : []
+  })
+}
+
+function describeRelease({ kind, path, lookup }: ImageRelease): string {
+  const rule = lookup && 'rule' in lookup ? ` (${lookup.rule.replaceAll('-', ' ')})` : ''
+  return `${kind}: ${path ?? 'none'}${rule}`
+}
+
+/** Only what is merged, and nothing that makes systemd refuse the image. */
+export const hierarchies: Check<Subject> = {
+  name: 'hierarchies',
+  async run({ contents }) {
+    const value = resultOf(contents)
+    if (!value) return undefined
+    const { topLevel, releases, hasOsRelease } = value
+    const problems: Problem[] = []
+    if (hasOsRelease) {
+      const found = 'there: systemd takes the image for an operating system and refuses it'
+      problems.push({ expected: 'no usr/lib/os-release', found })
+    }
+    const merged = releases.flatMap(({ kind }) => KINDS[kind].hierarchies)
+    if (releases.length > 0 && !merged.some((name) => topLevel.includes(name))) {
+      const expected = `one of ${merged.join(', ')}`
+      problems.push({ expected, found: topLevel.join(', ') || 'nothing' })
+    }
+    const others = topLevel.filter((name) => !merged.includes(name))
+    const ignored = others.length > 0 ? `; systemd ignores ${others.join(', ')}` : ''
+    const used = topLevel.filter((name) => merged.includes(name))
+    return { problems, note: `${used.join(', ')}${ignored}` }
+  },
+}
+
+/** The whole decision of systemd for the target that was given. */
+export const merge: Check<Subject> = {
+  name: 'merge',
+  async run({ contents, options }) {
+    const { osRelease } = options
+    if (!osRelease) return undefined
+    const { path, text } = osRelease
+    const host = await attempt(() => parseEnvFile(encodeUtf8(text), path))
+    const hostFields = resultOf(host)
+    if (!hostFields) {
+      return {
+        problems: [{ expected: 'an os-release file', found: String(failureOf(host)?.message) }],
+      }
+    }
+    const outcomes: { problems: Problem[]; notes: string[] } = { problems: [], notes: [] }
+    for (const { kind, release } of resultOf(contents)?.releases ?? []) {
+      const fields = resultOf(release)
+      if (!fields) continue
+      const decision = await attempt(() =>
+        decideMerge(fields, hostFields, {
+          kind,
+          scope: options.scope ?? 'system',
+          architecture: options.architecture,
+        }),
+      )
+      const value = resultOf(decision)
+      if (!value) {
+        outcomes.problems.push({ expected: path, found: String(failureOf(decision)?.message) })
+      } else if (value.merges) {
+        outcomes.notes.push(describeMatch(kind, value.match.rule, value.match.explanation))
+      } else {
+        const { rule, field, expected, found, explanation } = value.mismatch
+        const name = field ?? 'fields'
+        outcomes.problems.push({
+          expected: `${name} ${expected}`,
+          found: `${name} ${found}: ${explanation} (rule ${rule})`,
+        })
+      }
+    }
+    const { problems, notes } = outcomes
+    if (problems.length > 0 || notes.length > 0) return { problems, note: notes.join('; ') }
+    return {
+      problems: [
+        {
+          expected: `an extension for ${path}`,
+          found: 'not decided: no release file that could be read',
+          unproven: true,
+        },
+      ],
+    }
+  },
+}
+
+function describeMatch(kind: ExtensionKind, rule: string, explanation: string): string {
+  return `${kind} is merged: ${explanation} (rule ${rule})`
+}

@@ -1,0 +1,42 @@
+/** Checks of what readers would do in the end. */
+
+import { parseImagePolicy } from '../../formats/image-policy.ts'
+import { evaluateImagePolicy } from '../../formats/image-policy-decision.ts'
+import { foundPartitions } from '../found-partitions.ts'
+import { predictReaders } from '../readers.ts'
+import type { Check, Problem } from './finding.ts'
+import type { Subject } from './subject.ts'
+
+/** A file that makes systemd refuse the image. */
+export const sidecars: Check<Subject> = {
+  name: 'files beside the image',
+  async run({ image }) {
+    const { verity, paths } = image.sidecars
+    if (paths.length === 0) return undefined
+    if (image.gpt && verity) {
+      const expected = 'a hash tree in the image or beside it, not both'
+      return { problems: [{ expected, found: verity.path }] }
+    }
+    return { problems: [], note: paths.join(', ') }
+  },
+}
+
+/** The policy that was asked about. */
+export const imagePolicy: Check<Subject> = {
+  name: 'image policy',
+  async run({ image, options, rootHashes }) {
+    const { imagePolicy: text } = options
+    if (text === undefined) return undefined
+    const policy = parseImagePolicy(text)
+    const { rejections } = evaluateImagePolicy(policy, foundPartitions(image))
+    const problems: Problem[] = rejections.map(({ designator, expected, found }) => ({
+      expected: `${designator}=${expected}`,
+      found: `${designator}=${found}`,
+    }))
+    if (problems.length > 0) return { problems }
+    const systemd = predictReaders(image, rootHashes, options).at(-1)
+    if (!systemd || systemd.verdict === 'accepts') return { problems, note: systemd?.reason }
+    const unproven = systemd.verdict === 'depends' && { unproven: true as const }
+    return { problems: [{ expected: `an image for ${text}`, found: systemd.reason, ...unproven }] }
+  },
+}

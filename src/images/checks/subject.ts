@@ -1,0 +1,80 @@
+/** An image with everything the checks want to know about it, each thing read once. */
+
+import { decodeVeritySuperblock, type VeritySuperblock } from '../../formats/verity/superblock.ts'
+import { treeGeometry } from '../../formats/verity/tree-geometry.ts'
+import { type Attempt, attempt, resultOf } from '../attempt.ts'
+import { type FilesystemContents, readContents } from '../contents.ts'
+import type { OpenImage } from '../open-image.ts'
+import { collectRootHashes, type RootHashes } from '../root-hash-claims.ts'
+import type { VerifyOptions } from '../verify-options.ts'
+import { type TreeVerdict, verifyTree } from '../verify-tree.ts'
+
+export interface Subject {
+  readonly image: OpenImage
+  readonly options: VerifyOptions
+  /** Undefined where there is no hash tree. */
+  readonly superblock: Attempt<VeritySuperblock> | undefined
+  /** Undefined where there is no tree, or none that fits into its partition. */
+  readonly tree: TreeVerdict | undefined
+  readonly rootHashes: RootHashes
+  /** Undefined where there is no file system that we read. */
+  readonly contents: Attempt<FilesystemContents> | undefined
+}
+
+/** Reads and hashes everything. @throws FileError where the image cannot be read. */
+export async function examine(image: OpenImage, options: VerifyOptions): Promise<Subject> {
+  const { data, hash } = image
+  const superblock = hash && (await readSuperblock(hash.source))
+  const value = resultOf(superblock)
+  const fits = value !== undefined && findSizeProblems(image, value).length === 0
+  const tree =
+    data && hash && fits
+      ? await verifyTree({
+          data,
+          hash,
+          superblock: value,
+          threads: options.threads,
+          onProgress: (done, total) => options.onProgress?.({ step: 'hash', done, total }),
+        })
+      : undefined
+  return {
+    image,
+    options,
+    superblock,
+    tree,
+    rootHashes: await collectRootHashes(image),
+    contents: await readContents(image, options.kind),
+  }
+}
+
+/** The superblock at the start of a hash partition. */
+export function readSuperblock(source: {
+  readonly size: number
+  read(offset: number, length: number): Promise<Uint8Array>
+}): Promise<Attempt<VeritySuperblock>> {
+  return attempt(async () =>
+    decodeVeritySuperblock(await source.read(0, Math.min(source.size, 512))),
+  )
+}
+
+/** Whether data and tree are larger than the partitions that should hold them. */
+export function findSizeProblems(
+  { data, hash }: OpenImage,
+  superblock: VeritySuperblock,
+): { readonly expected: string; readonly found: string }[] {
+  const problems: { expected: string; found: string }[] = []
+  const dataSize = superblock.dataBlocks * superblock.dataBlockSize
+  if (data && dataSize > data.size) {
+    const expected = `at most ${data.size} bytes of data, the size of the partition`
+    problems.push({ expected, found: `${dataSize} bytes in the superblock` })
+  }
+  // Counting levels is cheap, but only once the number of blocks is known to be sane.
+  if (hash && problems.length === 0) {
+    const { size } = treeGeometry(superblock)
+    if (size > hash.size) {
+      const expected = `at most ${hash.size} bytes of hash tree, the size of the partition`
+      problems.push({ expected, found: `a tree of ${size} bytes` })
+    }
+  }
+  return problems
+}

@@ -1,0 +1,94 @@
+/** Everything that can be said about an image without mounting it, without root and without systemd. */
+
+import { toHex } from '../bytes/hex.ts'
+import { parseImagePolicy } from '../formats/image-policy.ts'
+import { extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
+import { type Check, type Finding, runChecks } from './checks/finding.ts'
+import { imagePolicy, sidecars } from './checks/readers.ts'
+import {
+  certificateFingerprint,
+  signature,
+  signaturePartition,
+  signatureShape,
+} from './checks/signature.ts'
+import { examine, type Subject } from './checks/subject.ts'
+import { partitions, partitionTable } from './checks/table.ts'
+import { unusedSpace } from './checks/unused-space.ts'
+import { data, hashTree, rootHash, veritySuperblock } from './checks/verity.ts'
+import { openImage } from './open-image.ts'
+import { predictReaders, type ReaderVerdict } from './readers.ts'
+import type { VerifyOptions } from './verify-options.ts'
+
+export interface Verification {
+  readonly path: string
+  /**
+   * `ok`: everything is as it must be and a given certificate vouches for it. `unproven`: nothing
+   * is wrong, but not everything could be shown, such as who signed. `wrong`: something is.
+   */
+  readonly verdict: 'ok' | 'unproven' | 'wrong'
+  /** In the order of {@link CHECKS}; checks with nothing to look at are left out. */
+  readonly findings: readonly Finding[]
+  /** Computed from the image, lower-case hexadecimal; absent where there is no hash tree. */
+  readonly rootHash?: string
+  /** What kernel, userspace and systemd would do with it. */
+  readonly readers: readonly ReaderVerdict[]
+}
+
+const CHECKS: readonly Check<Subject>[] = [
+  partitionTable,
+  partitions,
+  unusedSpace,
+  sidecars,
+  veritySuperblock,
+  data,
+  hashTree,
+  rootHash,
+  signaturePartition,
+  signatureShape,
+  signature,
+  certificateFingerprint,
+  filesystem,
+  extensionRelease,
+  hierarchies,
+  merge,
+  imagePolicy,
+]
+
+/**
+ * Verifies an image: partition table, hash tree, signature, file system, release file and, where
+ * asked for, whether a target would merge it and a policy would admit it.
+ *
+ * @example
+ * const { verdict, findings } = await verifyImage('hello.sysext.raw', {
+ *   certificates: [await loadCertificate('keys/release.crt')],
+ * })
+ *
+ * @throws FormatError where the file is no image at all or the policy cannot be parsed, FileError
+ *   where it cannot be read.
+ */
+export async function verifyImage(
+  path: string,
+  options: VerifyOptions = {},
+): Promise<Verification> {
+  if (options.imagePolicy !== undefined) parseImagePolicy(options.imagePolicy)
+  const image = await openImage(path)
+  try {
+    const subject = await examine(image, options)
+    const findings = await runChecks(subject, CHECKS)
+    return {
+      path,
+      verdict: judge(findings),
+      findings,
+      ...(subject.tree && { rootHash: toHex(subject.tree.rootHash) }),
+      readers: predictReaders(image, subject.rootHashes, options),
+    }
+  } finally {
+    await image.close()
+  }
+}
+
+function judge(findings: readonly Finding[]): Verification['verdict'] {
+  const failed = findings.filter((finding) => !finding.ok)
+  if (failed.some(({ unproven }) => !unproven)) return 'wrong'
+  return failed.length > 0 ? 'unproven' : 'ok'
+}
