@@ -16,7 +16,7 @@ import { formatPem } from '../formats/x509/pem.ts'
 export type KeyAlgorithm = 'rsa4096' | 'rsa3072' | 'rsa2048' | 'p256' | 'p384'
 
 /** PBKDF2 rounds with HMAC-SHA256 over the passphrase of a key. */
-export const PBKDF2_ITERATIONS = 600_000
+const PBKDF2_ITERATIONS = 600_000
 
 export interface KeyPairInput extends Omit<CertificateContent, 'publicKeyDer'> {
   readonly algorithm: KeyAlgorithm

@@ -15,7 +15,7 @@ export interface LoadedPrivateKey {
 }
 
 /** Smaller RSA keys are not worth a signature that shall last. */
-export const MIN_RSA_BITS = 2048
+const MIN_RSA_BITS = 2048
 
 /**
  * Reads the private key of a file, which may hold certificates beside it.

@@ -1,6 +1,7 @@
 /**
  * Certificates in `verity.d` directories, chosen as systemd chooses them (UAPI configuration
  * drop-ins, `src/shared/dissect-image.c`): `*.crt`, regular files, PEM, the first certificate.
+ * systemd looks below /etc, /run, /usr/local/lib and /usr/lib, the first being the strongest.
  */
 
 import { readdir, stat } from 'node:fs/promises'
@@ -10,14 +11,6 @@ import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KeyError } from '../errors.ts'
 import { errnoOf } from '../files/errno.ts'
 import { type LoadedCertificate, loadCertificate } from './certificate.ts'
-
-/** Where systemd looks, the first directory being the strongest. */
-export const TRUST_DIRECTORIES = [
-  '/etc/verity.d',
-  '/run/verity.d',
-  '/usr/local/lib/verity.d',
-  '/usr/lib/verity.d',
-] as const
 
 /** What the directories hold, and what in them does not count. */
 export interface TrustStore {

@@ -27,7 +27,7 @@ export interface CertificateContent {
 }
 
 /** Longest common name, RFC 5280 appendix A.1 (ub-common-name). */
-export const MAX_COMMON_NAME = 64
+const MAX_COMMON_NAME = 64
 
 /**
  * The TBSCertificate, which the key signs with SHA-256.

@@ -14,7 +14,7 @@ import {
 import { EXTENDED_KEY_USAGES, nameOfOid, Oid } from './oids.ts'
 
 /** The bits of KeyUsage in their order. */
-export const KEY_USAGES = [
+const KEY_USAGES = [
   'digitalSignature',
   'nonRepudiation',
   'keyEncipherment',

@@ -5,9 +5,8 @@ export {
   type CertificateContent,
   encodeCertificate,
   encodeTbsCertificate,
-  MAX_COMMON_NAME,
 } from './encode.ts'
-export { type Extensions, KEY_USAGES, type KeyUsage } from './extensions.ts'
+export type { Extensions, KeyUsage } from './extensions.ts'
 export { findKernelCertificateObjection } from './kernel.ts'
 export type { DistinguishedName } from './name.ts'
 export { formatPem, type PemBlock, parsePem } from './pem.ts'
