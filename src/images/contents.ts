@@ -6,8 +6,7 @@
 import { concat } from '../bytes/concat.ts'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FormatError } from '../errors.ts'
-import { type Erofs, openErofs } from '../formats/erofs/decode.ts'
-import type { Inode } from '../formats/erofs/decode-inode.ts'
+import { type Erofs, type Inode, openErofs } from '../formats/erofs/index.ts'
 import {
   type ExtensionKind,
   findReleaseFile,

@@ -1,8 +1,7 @@
 /** Paths inside an image, symlinks followed as if the image were the root directory. */
 
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
-import type { Erofs } from '../formats/erofs/decode.ts'
-import type { Inode } from '../formats/erofs/decode-inode.ts'
+import type { Erofs, Inode } from '../formats/erofs/index.ts'
 import type { Designator } from '../formats/gpt/index.ts'
 
 /** Symlinks followed on one path, as many as Linux follows. */
