@@ -38,7 +38,8 @@ export async function loadPrivateKey(
 }
 
 /**
- * The private key in the bytes of a file, of whatever type; `path` is for errors.
+ * The private key in the bytes of a file, of whatever type; `path` is for errors. Bytes in DER are
+ * overwritten.
  *
  * @throws KeyError NOT_A_KEY, PASSPHRASE_NEEDED, WRONG_PASSPHRASE
  */

@@ -199,7 +199,7 @@ describe('what Linux says', () => {
 
 function decodeOrFormatError(bytes: Uint8Array): void {
   try {
-    expect(decodeCertificate(bytes).der).toEqual(bytes)
+    expect(decodeCertificate(bytes).der).toBe(bytes)
   } catch (error) {
     expect(error).toBeInstanceOf(FormatError)
   }
