@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { open, readdir, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from './errno.ts'
@@ -26,26 +26,44 @@ export interface Partial {
 
 /** A new file beside `output` that nobody else can read yet. Throws what the system throws. */
 export async function openPartial(output: string): Promise<Partial> {
-  const start = `${prefixOf(output)}${processTable()}-${process.pid}-`
-  for (let attempt = 0; ; attempt++) {
-    const path = join(dirname(output), `${start}${attempt}.partial`)
-    try {
-      return { path, handle: await open(path, 'wx+', 0o600) }
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST' || attempt + 1 === ATTEMPTS) throw error
-    }
-  }
+  return firstFree(output, async (path) => ({ path, handle: await open(path, 'wx+', 0o600) }))
 }
 
-/** Removes what killed processes left of `output`. What cannot be removed stays. */
-export async function removeStalePartials(output: string): Promise<void> {
+/** A new folder beside `output` that nobody else can enter yet. Throws what the system throws. */
+export async function makePartialFolder(output: string): Promise<string> {
+  return firstFree(output, async (path) => {
+    await mkdir(path, 0o700)
+    return path
+  })
+}
+
+/**
+ * Removes what killed processes left of `output`. What cannot be removed stays.
+ *
+ * @param remove how; files by default
+ */
+export async function removeStalePartials(
+  output: string,
+  remove: (path: string) => Promise<void> = unlink,
+): Promise<void> {
   const prefix = prefixOf(output)
   const folder = dirname(output)
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(prefix)) continue
     const [, table, pid] = TAIL.exec(name.slice(prefix.length)) ?? []
     if (table !== processTable() || pid === undefined || isAlive(Number(pid))) continue
-    await unlink(join(folder, name)).catch(() => undefined)
+    await remove(join(folder, name)).catch(() => undefined)
+  }
+}
+
+async function firstFree<T>(output: string, make: (path: string) => Promise<T>): Promise<T> {
+  const start = `${prefixOf(output)}${processTable()}-${process.pid}-`
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await make(join(dirname(output), `${start}${attempt}.partial`))
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST' || attempt + 1 === ATTEMPTS) throw error
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  * `\\` for the backslash.
  */
 
-import { encodeUtf8 } from '../bytes/utf8.ts'
+import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
 
 const ESCAPE = /\\(?:([0-3][0-7]{2})|([s\\]))/y
 
@@ -26,4 +26,25 @@ export function decodeVis(text: string): Uint8Array {
     offset = ESCAPE.lastIndex
   }
   return Buffer.concat(parts)
+}
+
+/**
+ * `bytes` as text that can be shown and read back: escaped are backslashes, control characters and
+ * what is not UTF-8. Blanks stay.
+ */
+export function encodeVis(bytes: Uint8Array): string {
+  const text = decodeUtf8(bytes)
+  if (text === undefined) return Array.from(bytes, escapeByte).join('')
+  return text.replace(/[\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === '\\' ? '\\\\' : Array.from(encodeUtf8(character), octal).join(''),
+  )
+}
+
+function escapeByte(byte: number): string {
+  if (byte === 0x5c) return '\\\\'
+  return byte > 0x1f && byte < 0x7f ? String.fromCharCode(byte) : octal(byte)
+}
+
+function octal(byte: number): string {
+  return `\\${byte.toString(8).padStart(3, '0')}`
 }

@@ -2,9 +2,10 @@
 
 export { checkErofs, type ErofsProblem } from './check.ts'
 export { type Erofs, openErofs } from './decode.ts'
+export { isDot } from './decode-directory.ts'
 export type { Inode, InodeKind } from './decode-inode.ts'
 export { dumpErofs } from './dump.ts'
 export type { DirectoryEntry } from './encode-directory.ts'
 export type { Extent } from './extent.ts'
 export type { Piece } from './read-data.ts'
-export type { WalkEntry } from './walk.ts'
+export { pathComponents, type WalkEntry } from './walk.ts'

@@ -86,7 +86,7 @@ export async function lookupPath(
   path: Uint8Array,
 ): Promise<Inode | undefined> {
   let inode: Inode | undefined = root
-  for (const name of components(path)) {
+  for (const name of pathComponents(path)) {
     if (inode?.kind !== 'directory') return undefined
     inode = await findChild(volume, inode, name)
   }
@@ -104,7 +104,8 @@ async function findChild(
   return undefined
 }
 
-function* components(path: Uint8Array): Generator<Uint8Array> {
+/** The parts between slashes. */
+export function* pathComponents(path: Uint8Array): Generator<Uint8Array> {
   let start = 0
   while (start < path.length) {
     const slash = path.indexOf(SLASH[0]!, start)
