@@ -132,8 +132,13 @@ function openPrivateKey(
     })
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
+    if (encrypted && reason === 'ERR_OSSL_EVP_UNSUPPORTED') {
+      throw new KeyError('UNSUPPORTED', `private key ${path} is encrypted with a retired cipher`, {
+        hint: 'openssl pkcs8 -topk8 -v2 aes-256-cbc encrypts it anew',
+      })
+    }
     // About one wrong passphrase in 256 decrypts to valid padding and fails only afterwards.
-    if (encrypted && !/UNSUPPORTED_(?:ALGORITHM|CIPHER|PRF)/.test(reason)) {
+    if (encrypted) {
       throw new KeyError('WRONG_PASSPHRASE', `the passphrase does not open private key ${path}`)
     }
     // No cause: nothing that has seen the key goes into an error.

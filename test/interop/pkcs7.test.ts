@@ -233,6 +233,17 @@ describe.runIf(available('openssl'))('keys of openssl', () => {
     )
   })
 
+  test('encrypted with a retired cipher are refused for that, not for the passphrase', async () => {
+    const providers = ['-provider', 'legacy', '-provider', 'default']
+    openssl(...pkcs8, '-v1', 'PBE-MD5-DES', ...providers, '-in', ec, '-out', out, ...secret)
+    await expect(loadPrivateKey(out, passphrase)).rejects.toThrow(
+      expect.objectContaining({
+        code: 'UNSUPPORTED',
+        message: `private key ${out} is encrypted with a retired cipher`,
+      }),
+    )
+  })
+
   test('a request is not taken for a certificate', async () => {
     for (const form of ['pem', 'der']) {
       openssl('req', '-new', '-key', ec, '-subj', '/CN=x', '-outform', form, '-out', out)
