@@ -21,7 +21,7 @@ function output(stream: NodeJS.WriteStream): Output {
       if (!closed) stream.write(text)
     },
     isTerminal: stream.isTTY === true,
-    columns: stream.columns ?? FALLBACK_COLUMNS,
+    columns: stream.columns || FALLBACK_COLUMNS,
   }
 }
 

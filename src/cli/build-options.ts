@@ -79,6 +79,14 @@ export const signingOptions = {
   }),
 }
 
+export const threadsOption = {
+  threads: option({
+    long: 'threads',
+    type: integer('N', { to: 256 }),
+    description: 'worker threads; by default as many as there are processors',
+  }),
+}
+
 export const layoutOptions = {
   architecture: option({
     long: 'architecture',
@@ -98,12 +106,7 @@ export const layoutOptions = {
     type: choice(['512', '4096']),
     description: 'sector size of the partition table; by default 512',
   }),
-  threads: option({
-    long: 'threads',
-    group: LAYOUT,
-    type: integer('N', { to: 256 }),
-    description: 'worker threads; by default as many as there are processors',
-  }),
+  ...threadsOption,
 }
 
 /** The part of {@link LayoutOptions} that is words on the command line and nothing else. */

@@ -1,6 +1,6 @@
 /** How failures look to the person at the terminal, and which exit code they give. */
 
-import { ExtsignError } from '../errors.ts'
+import { ExtsignError, FormatError } from '../errors.ts'
 import type { Output } from './context.ts'
 import { printable } from './terminal.ts'
 
@@ -39,6 +39,20 @@ export function reportError(error: unknown, stderr: Output): number {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   stderr.write(`extsign: this is a bug in extsign, please report it:\n${printable(stack, '\n')}\n`)
   return ExitCode.failed
+}
+
+/** A decoder knows what is wrong in which format, and not the name of the file: here it is added. */
+export function inFile(path: string, error: unknown): unknown {
+  if (!(error instanceof FormatError)) return error
+  const { code, message, hint } = error
+  return new ExtsignError(code, `${path}: ${message}`, { hint, cause: error })
+}
+
+/** {@link inFile} for `catch`. */
+export function blame(path: string): (error: unknown) => never {
+  return (error) => {
+    throw inFile(path, error)
+  }
 }
 
 export function printWarnings(warnings: readonly string[], stderr: Output): void {

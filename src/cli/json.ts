@@ -7,9 +7,18 @@ import { toHex } from '../bytes/hex.ts'
 
 /** The whole document, printable as it is: control characters are escaped by JSON itself. */
 export function formatJson(value: unknown): string {
-  const text = JSON.stringify(toPlain(value), undefined, 2)
+  return `${stringify(value, 2)}\n`
+}
+
+/** The same in one line, without the newline. */
+export function formatJsonLine(value: unknown): string {
+  return stringify(value, 0)
+}
+
+function stringify(value: unknown, indent: number): string {
+  const text = JSON.stringify(toPlain(value), undefined, indent)
   // JSON leaves DEL, the C1 controls and lone direction marks as they are; terminals do not.
-  return `${text.replace(/[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, escapeUnit)}\n`
+  return text.replace(/[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, escapeUnit)
 }
 
 function escapeUnit(character: string): string {

@@ -5,8 +5,11 @@ import type { Context } from './context.ts'
 
 const INTERVAL = 80 // milliseconds between two drawings
 
+/** {@link Progress}, or that of unpacking, which counts entries. */
+type AnyProgress = Omit<Progress, 'step'> & { readonly step: Progress['step'] | 'unpack' }
+
 export interface ProgressLine {
-  readonly update: (progress: Progress) => void
+  readonly update: (progress: AnyProgress) => void
   /** Removes the line, so that what is printed next starts on a clean one. */
   readonly clear: () => void
 }
@@ -25,8 +28,8 @@ export function progressLine(context: Context, quiet = false): ProgressLine {
       if (progress.step === step && time - drawn < INTERVAL) return
       drawn = time
       step = progress.step
-      const share =
-        progress.total > 0 ? ` ${Math.floor((progress.done / progress.total) * 100)} %` : ''
+      const { done, total } = progress
+      const share = done > 0 && total > 0 ? ` ${Math.floor((done / total) * 100)} %` : ''
       stderr.write(`\r\x1b[K${`${LABELS[progress.step]}${share}`.slice(0, stderr.columns - 1)}`)
     },
     clear() {
@@ -35,11 +38,12 @@ export function progressLine(context: Context, quiet = false): ProgressLine {
   }
 }
 
-const LABELS: Readonly<Record<Progress['step'], string>> = {
+const LABELS: Readonly<Record<AnyProgress['step'], string>> = {
   scan: 'scanning the tree',
   read: 'packing files',
   metadata: 'writing metadata',
   hash: 'hashing blocks',
   sign: 'signing',
   sync: 'writing to disk',
+  unpack: 'unpacking',
 }

@@ -38,6 +38,26 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('./commands/wrap.ts')).wrap,
   },
   {
+    name: 'verify',
+    summary: 'check images: structure, hashes, signature, and whether a host takes them',
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+  {
+    name: 'inspect',
+    summary: 'show everything inside an image',
+    load: async () => (await import('./commands/inspect.ts')).inspect,
+  },
+  {
+    name: 'ls',
+    summary: 'list the files in an image',
+    load: async () => (await import('./commands/ls.ts')).ls,
+  },
+  {
+    name: 'unpack',
+    summary: 'write the files of an image into a folder',
+    load: async () => (await import('./commands/unpack.ts')).unpack,
+  },
+  {
     name: 'keys',
     summary: 'make and examine signing keys',
     entries: [

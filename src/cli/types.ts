@@ -1,6 +1,8 @@
 /** The kinds of values on a command line: each reads one text strictly or says what is wrong. */
 
 import { parseUuid } from '../bytes/uuid.ts'
+import { FormatError } from '../errors.ts'
+import { parseImagePolicy } from '../formats/image-policy.ts'
 import {
   ARCHITECTURES,
   isArchitecture,
@@ -115,6 +117,9 @@ export const architecture: ValueType<string> = {
   },
 }
 
+/** One place an extension may be used in. */
+export const scope: ValueType<string> = choice(SCOPES)
+
 /** Where an extension may be used: words with commas or blanks between them. */
 export const scopes: ValueType<readonly string[]> = {
   placeholder: 'SCOPE[,SCOPE…]',
@@ -135,5 +140,32 @@ export const compression: ValueType<Compression> = {
     if (match[2] === undefined) return { algorithm }
     if (algorithm !== 'zstd') throw new UsageError(`${algorithm} has no levels`)
     return { algorithm, level: integer('LEVEL', { from: 1, to: 19 }).parse(match[2]) }
+  },
+}
+
+/** A policy of systemd.image-policy(7), as text that has been parsed once. */
+export const imagePolicy: ValueType<string> = {
+  placeholder: 'POLICY',
+  parse(value) {
+    try {
+      parseImagePolicy(value)
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error
+      throw new UsageError(error.message, { hint: error.hint })
+    }
+    return value
+  },
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = { K: 10, M: 20, G: 30, T: 40 }
+
+/** Bytes, or with one of the letters K, M, G, T behind the number powers of 1024. */
+export const size: ValueType<number> = {
+  placeholder: 'SIZE',
+  parse(value) {
+    const match = /^(0|[1-9][0-9]{0,15})([KMGT]?)$/.exec(value)
+    const bytes = match ? Number(match[1]) * 2 ** (SIZE_UNITS[match[2]!] ?? 0) : Number.NaN
+    if (Number.isSafeInteger(bytes)) return bytes
+    throw new UsageError(`'${value}' is not a size`, { hint: 'a size is 4096, 512K, 64M or 2G' })
   },
 }

@@ -11,7 +11,7 @@ import {
 } from '../build-options.ts'
 import { formatWrapResult } from '../build-report.ts'
 import { defineCommand } from '../command.ts'
-import { ExitCode, printWarnings } from '../errors.ts'
+import { blame, ExitCode, printWarnings } from '../errors.ts'
 import { nameWrapped } from '../image-name.ts'
 import { formatJson } from '../json.ts'
 import { progressLine } from '../progress.ts'
@@ -47,10 +47,12 @@ export const wrap = defineCommand({
       onProgress: watch(line, context.interrupts()),
       ...(values.version && { version: values.version }),
       ...(signing && { signing }),
-    }).finally(() => {
-      forget()
-      line.clear()
     })
+      .catch(blame(values.filesystem))
+      .finally(() => {
+        forget()
+        line.clear()
+      })
     printWarnings(result.warnings, context.stderr)
     if (values.json) {
       context.stdout.write(formatJson({ ...result, warnings: [...warnings, ...result.warnings] }))
