@@ -52,6 +52,17 @@ test('the README and CONTRIBUTING say how everything is tested', () => {
     expect(read(document)).toContain('`npm test`')
 })
 
+test('what examples import is exported', async () => {
+  const imports = documents.flatMap((document) => [
+    ...read(document).matchAll(/^import \{ ([^}]+) \} from '(extsign[^']*)'$/gm),
+  ])
+  expect(imports.length).toBeGreaterThan(0)
+  for (const [, names = '', specifier = ''] of imports) {
+    const exported = Object.keys(await import(sourceOf(specifier)))
+    for (const name of names.split(', ')) expect(exported, specifier).toContain(name)
+  }
+})
+
 test('docs/dependencies.md has a line for every package', () => {
   const { dependencies, devDependencies } = JSON.parse(read('package.json'))
   const text = read('docs/dependencies.md')
@@ -92,6 +103,12 @@ test.each([
 ])('output like %j covers %j: %j', (shown, printed, covered) => {
   expect(outputPattern(shown).test(printed)).toBe(covered)
 })
+
+/** Where the sources of an entry point are: `exports` of package.json without the build. */
+function sourceOf(specifier: string): string {
+  const folder = specifier.replace(/^extsign\/?/, '')
+  return join(root, 'src', folder, 'index.ts')
+}
 
 /** Relative links of a document, those in code left out. */
 function linksOf(markdown: string): string[] {

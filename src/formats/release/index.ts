@@ -1,5 +1,6 @@
 /** os-release and extension-release: reading, writing, names, and whether the two match. */
 
+export { compareVersions, isVersion } from '../version.ts'
 export {
   ARCHITECTURES,
   architectureOfNode,

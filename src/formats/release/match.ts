@@ -84,23 +84,28 @@ export function decideMerge(extension: Release, host: Release, target: MergeTarg
   if (mismatch) return { merges: false, mismatch }
 
   const id = extension.get('ID')
-  if (!id) return reject('id-missing', 'ID', hostId, 'nothing', 'the extension names no OS in ID')
+  if (!id) {
+    const explanation = 'the extension names no OS in ID'
+    return reject({
+      rule: 'id-missing',
+      field: 'ID',
+      expected: hostId,
+      found: 'nothing',
+      explanation,
+    })
+  }
   if (id === '_any') return accept('any-id', 'ID=_any fits every OS')
   const family = [hostId, ...(target.idLike === false ? [] : words(host.get('ID_LIKE') ?? ''))]
   if (!family.includes(id)) {
     const expected = family.join(' or ')
-    return reject(
-      'id',
-      'ID',
-      expected,
-      id,
-      `the extension is made for ${id}, the host is ${expected}`,
-    )
+    const explanation = `the extension is made for ${id}, the host is ${expected}`
+    return reject({ rule: 'id', field: 'ID', expected, found: id, explanation })
   }
-  return compareVersions(extension, host, `${KINDS[target.kind].prefix}_LEVEL`)
+  return decideByVersion(extension, host, `${KINDS[target.kind].prefix}_LEVEL`)
 }
 
-function compareVersions(extension: Release, host: Release, levelField: string): MergeDecision {
+/** The rules that are left once the two are of one family. */
+function decideByVersion(extension: Release, host: Release, levelField: string): MergeDecision {
   const hostLevel = host.get(levelField)
   const hostVersion = host.get('VERSION_ID')
   if (!hostLevel && !hostVersion) {
@@ -108,25 +113,30 @@ function compareVersions(extension: Release, host: Release, levelField: string):
   }
   const level = extension.get(levelField)
   if (hostLevel && level) {
-    return hostLevel === level
-      ? accept('level', `${levelField} is ${level} on both sides`)
-      : reject(
-          'level',
-          levelField,
-          hostLevel,
-          level,
-          `${levelField} differs; it replaces VERSION_ID`,
-        )
+    if (hostLevel === level) return accept('level', `${levelField} is ${level} on both sides`)
+    const explanation = `${levelField} differs; it replaces VERSION_ID`
+    return reject({
+      rule: 'level',
+      field: levelField,
+      expected: hostLevel,
+      found: level,
+      explanation,
+    })
   }
   if (!hostVersion) {
     return accept('extension-without-level', `only the host has ${levelField}, and no VERSION_ID`)
   }
   const version = extension.get('VERSION_ID')
   if (version === hostVersion) return accept('version-id', `VERSION_ID is ${version} on both sides`)
-  const explanation = level
-    ? `the host has no ${levelField}, so VERSION_ID must be equal`
-    : 'without a level on both sides VERSION_ID must be equal'
-  return reject('version-id', 'VERSION_ID', hostVersion, version || 'nothing', explanation)
+  return reject({
+    rule: 'version-id',
+    field: 'VERSION_ID',
+    expected: hostVersion,
+    found: version || 'nothing',
+    explanation: level
+      ? `the host has no ${levelField}, so VERSION_ID must be equal`
+      : 'without a level on both sides VERSION_ID must be equal',
+  })
 }
 
 function findEmpty(extension: Release): Mismatch | undefined {
@@ -170,14 +180,8 @@ function accept(rule: AcceptingRule, explanation: string): MergeDecision {
   return { merges: true, match: { rule, explanation } }
 }
 
-function reject(
-  rule: RejectingRule,
-  field: string,
-  expected: string,
-  found: string,
-  explanation: string,
-): MergeDecision {
-  return { merges: false, mismatch: { rule, field, expected, found, explanation } }
+function reject(mismatch: Mismatch): MergeDecision {
+  return { merges: false, mismatch }
 }
 
 function words(text: string): readonly string[] {
