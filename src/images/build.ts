@@ -36,12 +36,16 @@ const MAX_RELEASE_SIZE = 64 * 1024
  * Builds an extension image from a folder and, with `signing`, signs it.
  *
  * @example
+ * const signer = await fileSigner({
+ *   privateKey: 'keys/release.key',
+ *   certificate: 'keys/release.crt',
+ * })
  * const { rootHash } = await buildExtension({
  *   kind: 'sysext',
  *   tree: 'extensions/hello',
  *   output: 'hello.sysext.raw',
  *   release: { id: '_any' },
- *   signing: await fileSigning({ privateKey: 'keys/release.key', certificate: 'keys/release.crt' }),
+ *   signing: { signer, certificate: signer.certificate.der },
  * })
  *
  * @throws TreeError where the folder cannot become this kind of extension, ImageError for names,

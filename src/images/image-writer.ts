@@ -15,13 +15,9 @@ import { sha256 } from '../crypto/sha256.ts'
 import type { Output } from '../files/output.ts'
 import { type DdiPlacement, placePartitions } from '../formats/ddi/index.ts'
 import type { SectorSize } from '../formats/gpt/index.ts'
-import {
-  HashTreeBuilder,
-  hashAreaSize,
-  lowestLevelOffset,
-  VERITY_BLOCK_SIZE,
-} from '../formats/verity/hash-tree.ts'
+import { HashTreeBuilder, VERITY_BLOCK_SIZE } from '../formats/verity/hash-tree.ts'
 import { encodeVeritySuperblock } from '../formats/verity/superblock.ts'
+import { treeGeometry } from '../formats/verity/tree-geometry.ts'
 import type { BufferStock } from './filesystem/batch.ts'
 import type { BlockSink } from './filesystem/sink.ts'
 import type { JobResult } from './pipeline/job.ts'
@@ -96,7 +92,8 @@ export class ImageWriter implements BlockSink {
 
     const placement = this.#place(blocks)
     const { root, verity } = placement
-    const lowest = verity.offset + lowestLevelOffset(blocks)
+    const geometry = treeGeometry({ hashBlockSize: VERITY_BLOCK_SIZE, dataBlocks: blocks })
+    const lowest = verity.offset + (geometry.levels[0]?.offset ?? VERITY_BLOCK_SIZE)
     const parkedSize = (this.#parkedBlocks - 1) * VERITY_BLOCK_SIZE
     await this.#move(this.#start, root.offset, filesystemSize)
     await this.#move(this.#park + VERITY_BLOCK_SIZE, lowest + VERITY_BLOCK_SIZE, parkedSize)
@@ -109,7 +106,7 @@ export class ImageWriter implements BlockSink {
     if (tree.firstBlock) await this.#output.write(tree.firstBlock, lowest)
     await this.#clear(root.offset + filesystemSize, verity.offset)
     const end = placement.signature.offset + placement.signature.size
-    await this.#clear(verity.offset + hashAreaSize(blocks), end)
+    await this.#clear(verity.offset + geometry.size, end)
     return { rootHash: tree.rootHash, filesystemSize, placement }
   }
 
@@ -117,7 +114,7 @@ export class ImageWriter implements BlockSink {
     return placePartitions({
       sectorSize: this.#options.sectorSize,
       filesystemSize: blocks * VERITY_BLOCK_SIZE,
-      hashSize: hashAreaSize(blocks),
+      hashSize: treeGeometry({ hashBlockSize: VERITY_BLOCK_SIZE, dataBlocks: blocks }).size,
     })
   }
 

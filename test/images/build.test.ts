@@ -11,8 +11,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes/hex.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
-import { HashTreeBuilder, hashAreaSize } from '../../src/formats/verity/hash-tree.ts'
+import { HashTreeBuilder } from '../../src/formats/verity/hash-tree.ts'
 import { decodeVeritySuperblock } from '../../src/formats/verity/superblock.ts'
+import { treeGeometry } from '../../src/formats/verity/tree-geometry.ts'
 import { buildExtension } from '../../src/images/build.ts'
 import type { BuildOptions } from '../../src/images/options.ts'
 import { wrapFilesystem } from '../../src/images/wrap.ts'
@@ -95,7 +96,9 @@ describe('buildExtension', () => {
     })
     const bytes = readFileSync(image.output)
     const [data, hash] = image.partitions
-    const hashEnd = hash!.offset + hashAreaSize(image.filesystemSize / 4096)
+    const hashEnd =
+      hash!.offset +
+      treeGeometry({ hashBlockSize: 4096, dataBlocks: image.filesystemSize / 4096 }).size
     const gaps = [
       bytes.subarray(33 * 512 + 512, data!.offset),
       bytes.subarray(data!.offset + image.filesystemSize, hash!.offset),

@@ -12,26 +12,6 @@ export const VERITY_BLOCK_SIZE = 4096
 export const DIGEST_SIZE = 32
 const DIGESTS_PER_BLOCK = VERITY_BLOCK_SIZE / DIGEST_SIZE
 
-/** Number of blocks in each level above the data, lowest first; empty for a single data block. */
-export function levelSizes(dataBlocks: number): number[] {
-  const sizes: number[] = []
-  for (let blocks = dataBlocks; blocks > 1; sizes.push(blocks)) {
-    blocks = Math.ceil(blocks / DIGESTS_PER_BLOCK)
-  }
-  return sizes
-}
-
-/** Size in bytes of the hash partition's content: the superblock's block and all levels. */
-export function hashAreaSize(dataBlocks: number): number {
-  return VERITY_BLOCK_SIZE * levelSizes(dataBlocks).reduce((sum, blocks) => sum + blocks, 1)
-}
-
-/** Offset of the lowest level in the hash partition: behind the superblock and all upper levels. */
-export function lowestLevelOffset(dataBlocks: number): number {
-  const [, ...upper] = levelSizes(dataBlocks)
-  return VERITY_BLOCK_SIZE * upper.reduce((sum, blocks) => sum + blocks, 1)
-}
-
 /** What remains when every data block has been counted in. */
 export interface HashTree {
   readonly rootHash: Uint8Array

@@ -19,7 +19,9 @@ export interface TreeGeometry {
 const DIGEST_SIZE = 32
 
 /** The geometry of the tree a superblock describes. Levels are stored top first. */
-export function treeGeometry(superblock: VeritySuperblock): TreeGeometry {
+export function treeGeometry(
+  superblock: Pick<VeritySuperblock, 'hashBlockSize' | 'dataBlocks'>,
+): TreeGeometry {
   const { hashBlockSize, dataBlocks } = superblock
   const digestsPerBlock = hashBlockSize / DIGEST_SIZE
   const counts: number[] = []

@@ -1,11 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../../src/bytes/hex.ts'
 import { sha256 } from '../../../src/crypto/sha256.ts'
-import {
-  HashTreeBuilder,
-  hashAreaSize,
-  lowestLevelOffset,
-} from '../../../src/formats/verity/hash-tree.ts'
+import { HashTreeBuilder } from '../../../src/formats/verity/hash-tree.ts'
+import { treeGeometry } from '../../../src/formats/verity/tree-geometry.ts'
 
 /** Block i is the number i, 1024 times. */
 function block(index: number): Uint8Array {
@@ -31,12 +28,13 @@ describe('HashTreeBuilder agrees with veritysetup', () => {
   ])('on %i blocks', (blocks, size, rootHash) => {
     const tree = build(blocks, ones)
     expect(toHex(tree.rootHash)).toBe(rootHash)
-    expect(hashAreaSize(blocks)).toBe(size)
+    const geometry = treeGeometry({ hashBlockSize: 4096, dataBlocks: blocks })
+    expect(geometry.size).toBe(size)
     expect(tree.dataBlocks).toBe(blocks)
     const lowest = Math.ceil(blocks / 128)
     expect(tree.emitted).toEqual(Array.from({ length: lowest - 1 }, (_, index) => index + 1))
-    expect(4096 + tree.upperLevels.length).toBe(lowestLevelOffset(blocks))
-    expect(lowestLevelOffset(blocks) + lowest * 4096).toBe(size)
+    expect(4096 + tree.upperLevels.length).toBe(geometry.levels[0]?.offset)
+    expect(geometry.levels[0]?.blocks).toBe(lowest)
   })
 
   test('without a salt', () => {
@@ -51,7 +49,7 @@ describe('HashTreeBuilder agrees with veritysetup', () => {
     expect(toHex(tree.rootHash)).toBe(
       'c1d17d66785f4c58173e5e0369a625651a4d579c81e110ffc78fab36575f5e5c',
     )
-    expect(hashAreaSize(1)).toBe(4096)
+    expect(treeGeometry({ hashBlockSize: 4096, dataBlocks: 1 })).toEqual({ levels: [], size: 4096 })
     expect(tree.firstBlock).toBeUndefined()
   })
 })

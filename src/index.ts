@@ -1,0 +1,55 @@
+/**
+ * The library: what `extsign` does, one function each. The formats have doors of their own
+ * (`extsign/formats/gpt`, …).
+ */
+
+export * from './errors.ts'
+export { buildExtension } from './images/build.ts'
+export type { Finding } from './images/checks/finding.ts'
+export { inspectImage } from './images/inspect.ts'
+export type { Inspection } from './images/inspection.ts'
+export { type ListedEntry, type ListOptions, listImage } from './images/list.ts'
+export type {
+  BuildOptions,
+  BuildResult,
+  Compression,
+  CompressionAlgorithm,
+  ExtensionKind,
+  ImageResult,
+  LayoutOptions,
+  PartitionResult,
+  Progress,
+  ReleaseOptions,
+  Signing,
+  WrapOptions,
+} from './images/options.ts'
+export type { ReaderVerdict } from './images/readers.ts'
+export {
+  attachSignature,
+  type RootHashSignature,
+  requestSignature,
+  type SignatureInput,
+  signRootHash,
+} from './images/sign.ts'
+export {
+  type UnpackOptions,
+  type UnpackResult,
+  unpackImage,
+  type Verifier,
+} from './images/unpack.ts'
+export { type Verification, verifyImage } from './images/verify.ts'
+export type { VerifyOptions } from './images/verify-options.ts'
+export { wrapFilesystem } from './images/wrap.ts'
+export { type LoadedCertificate, loadCertificate } from './keys/certificate.ts'
+export { type FileSigner, type FileSignerOptions, fileSigner } from './keys/file-signer.ts'
+export {
+  type GeneratedKey,
+  type GenerateKeyOptions,
+  generateKey,
+  KEY_ALGORITHMS,
+  type KeyAlgorithm,
+} from './keys/generate.ts'
+export { type InspectOptions, inspectKeys, type KeyReport } from './keys/inspect.ts'
+export type { Signer, SigningRequest } from './keys/signer.ts'
+export { readTrustDirectories, type TrustStore } from './keys/trust.ts'
+export { type Manifest, parseManifest } from './tree/manifest.ts'
