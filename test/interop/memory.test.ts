@@ -3,9 +3,9 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { EXTSIGN } from '../support/extsign.ts'
-import { makeKey } from '../support/keys.ts'
+import { type KeyFiles, makeKey } from '../support/keys.ts'
 import { output } from '../support/run.ts'
 import { noise, prose, writeFile, writeRelease } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -18,8 +18,12 @@ const LIMIT = 256 * MIB
 describe.runIf(available('/usr/bin/time', 'openssl'))('resident memory', () => {
   // Tree and image together, with room to spare.
   const folder = temporaryFolder(hasRoom('/dev/shm', 12 * GIB) ? '/dev/shm' : tmpdir())
-  const key = makeKey(folder)
+  let key: KeyFiles
   const tree = join(folder, 'tree')
+
+  beforeAll(() => {
+    key = makeKey(folder)
+  })
 
   afterEach(() => rmSync(tree, { recursive: true, force: true }))
 

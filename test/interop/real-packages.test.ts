@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { packageTree } from '../../scripts/provision/packages.mjs'
-import { describeTree, withoutRelease } from '../support/describe-tree.ts'
+import { describeTree, type Entry, withoutRelease } from '../support/describe-tree.ts'
 import {
   type Dissected,
   dissect,
@@ -35,12 +35,13 @@ describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('an extension made 
   ] as const)('%s, compression %s, signed with %s', (name, compression, algorithm) => {
     const work = join(folder, `${name}, ${compression}`)
     const image = join(work, `${name}.raw`)
-    const source = describeTree(packageTree(name))
+    let source: Record<string, Entry>
     let key: KeyFiles
     let parts: Dissected
 
     beforeAll(() => {
       mkdirSync(work)
+      source = describeTree(packageTree(name))
       key = makeKey(work, algorithm)
       const signing = ['--private-key', key.privateKey, '--certificate', key.certificate]
       const options = ['--compression', compression, '--id', 'debian', '--version-id', '13']

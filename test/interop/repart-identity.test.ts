@@ -2,49 +2,57 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { extsign } from '../support/extsign.ts'
-import { makeKey } from '../support/keys.ts'
+import { type KeyFiles, makeKey } from '../support/keys.ts'
 import { readRange } from '../support/partitions.ts'
 import { locateFilesystem, makeWithRepart, type RepartOptions } from '../support/repart.ts'
-import { writeRelease, writeTinyTree, writeTreeOfSize } from '../support/sample-trees.ts'
+import { writeRelease, writeTreeOfSize } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available } from '../support/tools.ts'
 
 const SEED = '00112233-4455-6677-8899-aabbccddeeff'
 const MIB = 1 << 20
 
+// Content, and whether the image is larger than 4 MiB, from where on partitions start at 1 MiB.
 const SIZES = [
-  ['of a few blocks', (tree: string) => writeTinyTree(tree, 'sysext', 'sample')],
-  ['below 4 MiB', (tree: string) => writeTreeOfSize(tree, 'sample', 2 * MIB)],
-  ['just below 4 MiB', (tree: string) => writeTreeOfSize(tree, 'sample', 2.9 * MIB)],
-  ['just above 4 MiB', (tree: string) => writeTreeOfSize(tree, 'sample', 3 * MIB)],
-  ['far above 4 MiB', (tree: string) => writeTreeOfSize(tree, 'sample', 40 * MIB)],
+  ['of a few blocks', 0, false],
+  ['below 4 MiB', 2 * MIB, false],
+  ['just below 4 MiB', 2.92 * MIB, false],
+  ['just above 4 MiB', 2.94 * MIB, true],
+  ['far above 4 MiB', 40 * MIB, true],
 ] as const
 
 describe.runIf(available('root', 'tree:sid', 'openssl', 'sfdisk'))('wrap', () => {
   const folder = temporaryFolder()
-  const key = makeKey(folder, 'rsa4096')
+  let key: KeyFiles
 
-  describe.each(SIZES)('of a file system %s', (size, writeTree) => {
+  beforeAll(() => {
+    key = makeKey(folder, 'rsa4096')
+  })
+
+  describe.each(SIZES)('of a file system %s', (size, content, isLarge) => {
     const source = join(folder, size)
-    writeTree(source)
+    beforeAll(() => writeTreeOfSize(source, 'sample', content))
 
     test.each([
-      ['512-byte sectors, signed', { key }],
-      ['4096-byte sectors, signed', { key, sectorSize: 4096 }],
-      ['512-byte sectors, to be signed later', {}],
-      ['4096-byte sectors, to be signed later', { sectorSize: 4096 }],
-    ] as const)('gives the same image: %s', (variant, options) => {
-      expectSameImage(`${size}, ${variant}`, { source, kind: 'sysext', ...options })
+      ['512-byte sectors, signed', true, {}],
+      ['4096-byte sectors, signed', true, { sectorSize: 4096 }],
+      ['512-byte sectors, to be signed later', false, {}],
+      ['4096-byte sectors, to be signed later', false, { sectorSize: 4096 }],
+    ] as const)('gives the same image: %s', (variant, isSigned, options) => {
+      const signing = isSigned ? { key } : {}
+      const common = { source, kind: 'sysext', ...signing } as const
+      const image = expectSameImage(`${size}, ${variant}`, { ...common, ...options })
+      expect(image.size > 4 * MIB).toBe(isLarge)
     })
   })
 
   test('of one block gives the same image', () => {
     const source = join(folder, 'one-block')
     writeRelease(source, 'confext', 'sample')
-    const { size } = expectSameImage('one-block', { source, kind: 'confext', key })
-    expect(size).toBe(4096)
+    const { filesystemSize } = expectSameImage('one-block', { source, kind: 'confext', key })
+    expect(filesystemSize).toBe(4096)
   })
 
   test('gives the same image for another seed and a smaller key', () => {
@@ -57,7 +65,7 @@ describe.runIf(available('root', 'tree:sid', 'openssl', 'sfdisk'))('wrap', () =>
   function expectSameImage(
     name: string,
     options: Pick<RepartOptions, 'source' | 'kind'> & Partial<RepartOptions>,
-  ): { size: number } {
+  ): { size: number; filesystemSize: number } {
     const theirs = join(folder, `${name}.theirs.raw`)
     const ours = join(folder, `${name}.ours.raw`)
     const filesystem = join(folder, `${name}.erofs`)
@@ -72,7 +80,8 @@ describe.runIf(available('root', 'tree:sid', 'openssl', 'sfdisk'))('wrap', () =>
         ? ['--private-key', key.privateKey, '--certificate', key.certificate]
         : ['--unsigned']),
     ])
-    expect(Buffer.compare(readFileSync(ours), readFileSync(theirs))).toBe(0)
-    return { size }
+    const image = readFileSync(ours)
+    expect(Buffer.compare(image, readFileSync(theirs))).toBe(0)
+    return { size: image.length, filesystemSize: size }
   }
 })

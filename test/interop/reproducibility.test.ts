@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { NODE_VERSIONS, nodeBinary } from '../../scripts/provision/node-versions.mjs'
 import { packageTree } from '../../scripts/provision/packages.mjs'
-import { makeKey } from '../support/keys.ts'
+import { type KeyFiles, makeKey } from '../support/keys.ts'
 import { output } from '../support/run.ts'
 import { writeTreeOfSize } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -39,9 +39,9 @@ const BUILDERS: readonly (readonly [string, Builder])[] = [
 describe.runIf(available('root', 'tree:trixie'))('the same bytes', () => {
   const folder = temporaryFolder()
   const memory = temporaryFolder('/dev/shm')
-  const work = makeFolderOfNobody(join(folder, 'work'))
-  const script = installForEveryone(folder)
-  const key = makeKey(folder)
+  const work = join(folder, 'work')
+  let script: string
+  let key: KeyFiles
   const trees = {
     first: join(folder, 'first'),
     reversed: join(folder, 'another', 'place'),
@@ -50,8 +50,11 @@ describe.runIf(available('root', 'tree:trixie'))('the same bytes', () => {
   }
 
   beforeAll(() => {
+    script = installForEveryone(folder)
+    key = makeKey(folder)
+    makeFolderOfNobody(work)
     cpSync(packageTree('strace'), trees.first, { recursive: true, verbatimSymlinks: true })
-    writeTreeOfSize(trees.first, 'sample', 6_000_000)
+    writeTreeOfSize(trees.first, 'sample', 2_500_000)
     copyReversed(trees.first, trees.reversed)
     copyReversed(trees.first, trees['in memory'])
     copyReversed(trees.first, trees["nobody's"])
@@ -73,10 +76,11 @@ describe.runIf(available('root', 'tree:trixie'))('the same bytes', () => {
     })
 
     function build(name: string, builder: Builder): string {
-      const image = join(work, `${compression}, ${name}.raw`)
+      const place = makeFolderOfNobody(join(work, `${compression}, ${name}`))
+      const image = join(place, 'sample.raw')
       const { node = process.execPath, tree = 'first', umask = '022', threads } = builder
       const command = [
-        ...[node, script, 'sysext', trees[tree], '--name', 'sample', '--output', image],
+        ...[node, script, 'sysext', trees[tree], '--output', image],
         ...['--private-key', key.privateKey, '--certificate', key.certificate],
         ...['--compression', compression],
         ...(threads === undefined ? [] : ['--threads', `${threads}`]),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { describeTree } from '../support/describe-tree.ts'
 import { extsign, runExtsign } from '../support/extsign.ts'
-import { makeKey } from '../support/keys.ts'
+import { type KeyFiles, makeKey } from '../support/keys.ts'
 import { outputInTree } from '../support/reference-trees.ts'
 import { makeWithRepart } from '../support/repart.ts'
 import { writeFile, writeTinyTree, writeTreeOfSize } from '../support/sample-trees.ts'
@@ -25,11 +25,12 @@ const COMPRESSIONS = [
 
 describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('what systemd-repart built', () => {
   const folder = temporaryFolder()
-  const other = makeKey(folder, 'rsa2048', 'other')
+  let other: KeyFiles
   const sysext = join(folder, 'sysext')
   const confext = join(folder, 'confext')
 
   beforeAll(() => {
+    other = makeKey(folder, 'rsa2048', 'other')
     writeTreeOfSize(sysext, 'sample', 6 * MIB)
     writeTinyTree(confext, 'confext', 'sample')
     writeFile(join(confext, 'etc/sample.conf'), 'a = b\n')

@@ -11,7 +11,7 @@ export interface Call {
  * Calls of every command.
  *
  * @param folder Where everything is written; empty at first.
- * @param trees A sysext tree, a confext tree and a squashfs file.
+ * @param trees The sysext hello, the confext site, and a squashfs file.
  */
 export function everyCommand(
   folder: string,
@@ -21,27 +21,33 @@ export function everyCommand(
   const certificate = ['--certificate', join(keys, 'release.crt')]
   const signing = ['--private-key', join(keys, 'release.key'), ...certificate]
   const image = (name: string) => join(folder, `${name}.raw`)
-  const build = (kind: 'sysext' | 'confext', name: string, ...more: string[]): Call => ({
-    name: `${kind}, ${name}`,
-    args: [kind, trees[kind], ...signing, '--name', name, '--output', image(name), ...more],
-  })
+  const sysext = (version: string, compression: string): Call => {
+    const naming = ['--version', version, '--output', image(`hello_${version}`)]
+    return {
+      name: `sysext, compression ${compression}`,
+      args: ['sysext', trees.sysext, ...signing, ...naming, '--compression', compression],
+    }
+  }
   return [
     { name: 'keys new', args: ['keys', 'new', '--directory', keys] },
     {
       name: 'keys inspect',
       args: ['keys', 'inspect', join(keys, 'release.key'), join(keys, 'release.crt')],
     },
-    build('sysext', 'plain'),
-    build('sysext', 'lz4', '--compression', 'lz4'),
-    build('sysext', 'zstd', '--compression', 'zstd'),
-    build('confext', 'site', '--sidecars'),
+    sysext('1', 'none'),
+    sysext('2', 'lz4'),
+    sysext('3', 'zstd'),
+    {
+      name: 'confext',
+      args: ['confext', trees.confext, ...signing, '--sidecars', '--output', image('site')],
+    },
     { name: 'wrap', args: ['wrap', trees.squashfs, ...signing, '--output', image('wrapped')] },
-    { name: 'verify', args: ['verify', image('plain'), image('site'), ...certificate] },
-    { name: 'inspect', args: ['inspect', image('lz4')] },
-    { name: 'ls', args: ['ls', image('zstd')] },
+    { name: 'verify', args: ['verify', image('hello_1'), image('site'), ...certificate] },
+    { name: 'inspect', args: ['inspect', image('hello_2')] },
+    { name: 'ls', args: ['ls', image('hello_3')] },
     {
       name: 'unpack',
-      args: ['unpack', image('zstd'), join(folder, 'unpacked'), ...certificate],
+      args: ['unpack', image('hello_3'), join(folder, 'unpacked'), ...certificate],
     },
     { name: 'help', args: ['--help'] },
     { name: 'version', args: ['--version'] },

@@ -183,8 +183,11 @@ function writeXattrs(folder: string): void {
   }
   const path = join(folder, 'many')
   writeFile(path, prose(9000, 4))
-  for (let index = 0; index < 20; index += 1)
+  for (let index = 1; index < 20; index += 1)
     set(path, `user.number-${index}`, 'v'.repeat(index * 3))
+  // Alone, because fsck.erofs restores nothing of a file after an attribute without value.
+  writeFile(join(folder, 'no-value'), '')
+  set(join(folder, 'no-value'), 'user.no-value', '')
   writeFile(join(folder, 'large'), '')
   set(join(folder, 'large'), 'user.large', `0x${'5a'.repeat(3000)}`)
   set(join(folder, 'large'), 'trusted.note', '0x00ff00')
