@@ -104,10 +104,10 @@ test.each([
   expect(outputPattern(shown).test(printed)).toBe(covered)
 })
 
-/** Where the sources of an entry point are: `exports` of package.json without the build. */
+/** Where the sources of an entry point are, by `exports` of package.json. */
 function sourceOf(specifier: string): string {
-  const folder = specifier.replace(/^extsign\/?/, '')
-  return join(root, 'src', folder, 'index.ts')
+  const built = JSON.parse(read('package.json')).exports[specifier.replace('extsign', '.')]
+  return join(root, built.replace('./dist/lib', 'src').replace(/\.js$/, '.ts'))
 }
 
 /** Relative links of a document, those in code left out. */

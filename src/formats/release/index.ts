@@ -1,6 +1,5 @@
 /** os-release and extension-release: reading, writing, names, and whether the two match. */
 
-export { compareVersions, isVersion } from '../version.ts'
 export {
   ARCHITECTURES,
   architectureOfNode,
