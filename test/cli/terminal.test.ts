@@ -120,7 +120,7 @@ describe('progress', () => {
 
   test('is one line that is drawn anew, at most every 80 ms or with the next step', () => {
     expect(draw({ terminal: true })).toBe(
-      '\r\x1b[Kpacking files 0 %\r\x1b[Kpacking files 50 %\r\x1b[Kwriting to disk\r\x1b[K',
+      '\r\x1b[Kpacking files\r\x1b[Kpacking files 50 %\r\x1b[Kwriting to disk\r\x1b[K',
     )
   })
 
