@@ -8,6 +8,7 @@ import type { SignedData } from '../../formats/pkcs7/decode.ts'
 import { findSigner } from '../../formats/pkcs7/decode.ts'
 import { findDeviations } from '../../formats/pkcs7/deviation.ts'
 import { findUserspaceObjection } from '../../formats/pkcs7/userspace.ts'
+import { encodeVeritySignature } from '../../formats/verity-signature.ts'
 import type { Certificate } from '../../formats/x509/decode.ts'
 import type { LoadedCertificate } from '../../keys/certificate.ts'
 import { verifySignedData } from '../../keys/verify-signature.ts'
@@ -28,12 +29,20 @@ export const signaturePartition: Check<Subject> = {
       return { problems: [{ expected: 'a signature in JSON', found: error.message, offset }] }
     }
     const value = resultOf(partition)
-    if (!value) return undefined
+    if (!value || !image.signature) return undefined
+    const { size, source, offset } = image.signature
     const { extraFields } = value
-    return {
-      problems: [],
-      note: extraFields.length > 0 ? `further fields: ${extraFields.join(', ')}` : undefined,
+    if (extraFields.length > 0) {
+      const found = `also ${extraFields.join(', ')}, which readers ignore`
+      return {
+        problems: [{ expected: 'rootHash, certificateFingerprint, signature', found, offset }],
+      }
     }
+    // Spaces or capitals change nothing for readers, and there is no reason for them to be there.
+    const canonical = encodeVeritySignature(value, size)
+    if (equalBytes(canonical, await source.read(0, size))) return { problems: [] }
+    const found = 'the same content in another form'
+    return { problems: [{ expected: 'JSON as systemd writes it', found, offset }] }
   },
 }
 
@@ -124,7 +133,7 @@ function judge(
     .join(' and ')
 }
 
-/** The fingerprint in the JSON is that of the signer's certificate, and so is the one inside. */
+/** The fingerprint in the JSON is that of the signer's certificate, which may be in the message. */
 export const certificateFingerprint: Check<Subject> = {
   name: 'certificate fingerprint',
   async run({ options, rootHashes: { signatures } }) {
@@ -136,9 +145,15 @@ export const certificateFingerprint: Check<Subject> = {
       const signer = value?.signers[0]
       if (!value || !signer) continue
       const given = findSigner(signer, trusted)
-      const embedded = findSigner(signer, embeddedCertificates(value))
+      const inside = embeddedCertificates(value)
+      const embedded = findSigner(signer, inside)
       const known: Certificate | undefined = given ?? embedded
-      if (given && embedded && !equalBytes(given.der, embedded.der)) {
+      if (value.certificates.length > 0 && !embedded) {
+        problems.push({
+          expected: 'the certificate of the signer in the signature, or none',
+          found: inside.map(({ subject }) => subject.text).join(', ') || 'one that cannot be read',
+        })
+      } else if (given && embedded && !equalBytes(given.der, embedded.der)) {
         problems.push({
           expected: `the certificate of ${given.sourceFile} in the signature`,
           found: 'another one with the same issuer and serial number',
