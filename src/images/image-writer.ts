@@ -65,7 +65,13 @@ export class ImageWriter implements BlockSink {
     this.#options = options
     this.#tree = new HashTreeBuilder(options.salt, (block) => this.#parked.push(block))
     this.#start = this.#place(options.maxBlocks).root.offset
-    this.#park = this.#start + options.maxBlocks * VERITY_BLOCK_SIZE
+    // Behind room for the upper levels: a large tree then only ever moves down, or not at all.
+    const { levels } = treeGeometry({
+      hashBlockSize: VERITY_BLOCK_SIZE,
+      dataBlocks: options.maxBlocks,
+    })
+    const lowest = levels[0]?.offset ?? VERITY_BLOCK_SIZE
+    this.#park = this.#start + options.maxBlocks * VERITY_BLOCK_SIZE + lowest
   }
 
   get nextBlock(): number {
