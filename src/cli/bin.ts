@@ -2,19 +2,27 @@
 /** The executable: the one place that touches the real process. */
 
 import type { Context, Output } from './context.ts'
+import { ExitCode } from './errors.ts'
 import { main } from './main.ts'
 
 const FALLBACK_COLUMNS = 80
 
+/** Standard output or error could not be written, and not because nobody reads it any more. */
+let hasFailed = false
+
 /**
- * Results go on until the command is done, even when the reader (`| head`) has gone: its exit code
- * still answers the question that was asked.
+ * A command is run to its end even when its reader (`| head`) has gone: its exit code still answers
+ * the question that was asked. A full disk is a failure.
  */
 function output(stream: NodeJS.WriteStream): Output {
   let closed = false
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
     closed = true
+    if (error.code === 'EPIPE') return
+    hasFailed = true
+    process.exitCode = ExitCode.failed
+    if (stream === process.stdout)
+      process.stderr.write(`extsign: error: output: ${error.message}\n`)
   })
   return {
     write(text) {
@@ -51,4 +59,5 @@ const context: Context = {
   }),
 }
 
-process.exitCode = await main(process.argv.slice(2), context)
+const exitCode = await main(process.argv.slice(2), context)
+process.exitCode = hasFailed ? ExitCode.failed : exitCode

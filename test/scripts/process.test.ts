@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
@@ -24,6 +24,17 @@ test('a reader that goes away is no error', async () => {
   child.stdout.destroy()
   const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 })
+})
+
+test.runIf(existsSync('/dev/full'))('results that cannot be written are a failure', async () => {
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(process.execPath, [EXTSIGN, 'completion', 'bash'], {
+    stdio: ['ignore', full, 'pipe'],
+  })
+  const [stderr, [code]] = await Promise.all([text(child.stderr!), once(child, 'close')])
+  closeSync(full)
+  expect(stderr).toMatch(/^extsign: error: output: ENOSPC/)
+  expect(code).toBe(1)
 })
 
 describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
