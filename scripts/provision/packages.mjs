@@ -35,8 +35,11 @@ export async function providePackages() {
   }
 }
 
-/** @param {string} tree */
-function layOut(tree) {
+/**
+ * Merges `/usr` and removes what an extension cannot hold.
+ * @param {string} tree
+ */
+export function layOut(tree) {
   for (const name of MERGED.filter((folder) => existsSync(join(tree, folder)))) {
     cpSync(join(tree, name), join(tree, 'usr', name), {
       recursive: true,
