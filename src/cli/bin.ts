@@ -33,13 +33,17 @@ function output(stream: NodeJS.WriteStream): Output {
   }
 }
 
+let interruption: AbortSignal | undefined
+
 /** The first Ctrl-C aborts, so that half-written files are removed; the second one ends at once. */
 function interrupts(): AbortSignal {
+  if (interruption) return interruption
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => controller.abort())
   }
-  return controller.signal
+  interruption = controller.signal
+  return interruption
 }
 
 const isInteractive = process.stdin.isTTY === true && process.stderr.isTTY === true

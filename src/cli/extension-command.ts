@@ -122,7 +122,8 @@ export function extensionCommand(
     examples: texts.examples,
     async run(values, context) {
       const naming = nameExtension(kind, values.tree, values, context)
-      const osRelease = values.osRelease && (await readText(values.osRelease))
+      const osRelease =
+        values.osRelease === undefined ? undefined : await readText(values.osRelease)
       const manifest = values.metadata && {
         path: values.metadata,
         text: await readText(values.metadata, { maximum: MAX_MANIFEST }),
@@ -175,7 +176,7 @@ function toReleaseOptions(
   const environmentLevel = environmentVariable(context, variable)
   return {
     properties: property,
-    ...(osRelease && { osRelease }),
+    ...(osRelease !== undefined && { osRelease }),
     ...(id && { id }),
     ...(versionId && { versionId }),
     ...(level && { level }),

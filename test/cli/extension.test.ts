@@ -191,6 +191,14 @@ describe('the release file', () => {
     expect(release(result)).toEqual(expected)
   })
 
+  test('of a target whose os-release is empty is refused', async () => {
+    const { code, stderr } = await build(['--unsigned', '--os-release', put('empty', '')])
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'extsign: error: the os-release has no ID\n',
+    })
+  })
+
   test('the text says where the level came from', async () => {
     const run = async (args: string[], environment = {}) => {
       const output = join(folder, 'level.raw')
