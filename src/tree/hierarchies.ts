@@ -1,7 +1,7 @@
 /**
- * What systemd merges from an extension of each kind, and what it refuses: ddi.md §5.4.
+ * What systemd merges from an extension of each kind, and what it refuses.
  *
- * systemd ignores what lies outside the hierarchies; we refuse it, because whoever put it there
+ * See systemd-sysext(8). systemd ignores what lies outside the hierarchies; we refuse it, because whoever put it there
  * expects it to arrive.
  */
 

@@ -1,4 +1,4 @@
-/** Which extended attributes an image can hold: erofs.md §4.1. */
+/** Which extended attributes an image can hold: those EROFS has a number for. */
 
 import { encodeUtf8 } from '../bytes/utf8.ts'
 
