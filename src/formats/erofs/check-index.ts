@@ -20,7 +20,7 @@ const BATCH = 2048
 export async function checkIndex(volume: Volume, inode: Inode, map: LclusterMap): Promise<void> {
   const total = countLclusters(inode, map)
   let head = -1
-  /** Distances forward that were promised and not yet kept: lcluster that should be a head. */
+  /** The lcluster that entries said is the next head. */
   let promised: number | undefined
   for (let first = 0; first < total; first += BATCH) {
     const entries = await readLclusters(volume, inode, map, first, Math.min(BATCH, total - first))
@@ -32,6 +32,7 @@ export async function checkIndex(volume: Volume, inode: Inode, map: LclusterMap)
         head = index
         continue
       }
+      if (head < 0) throw badInode(inode, `no extent starts before lcluster ${index}`)
       promised = followDeltas(inode, entry, index, head, promised)
     }
   }

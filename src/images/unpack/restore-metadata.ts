@@ -15,6 +15,9 @@ export interface RestoreContext {
 
 const SET_ID = 0o6000
 
+/** Distance between numbers of seconds in our century. */
+const SPACING = 2 ** -22
+
 /** What the system says where it does not let us change something. */
 const FORBIDDEN = ['EPERM', 'EACCES', 'EINVAL', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']
 
@@ -80,10 +83,14 @@ async function restoreXattrs(
   }
 }
 
-/** A number has microseconds, but Node takes a negative one for now; a date has milliseconds. */
+/**
+ * What Node takes for a time: seconds, of which some versions drop what is below a microsecond, so
+ * that the nearest number must not lie below the time meant. Negative numbers would be taken for
+ * now; dates have milliseconds.
+ */
 function timeOf({ mtime: { seconds, nanoseconds } }: Inode): number | Date {
-  const time = seconds + nanoseconds / 1e9
-  return time < 0 ? new Date(time * 1000) : time
+  if (seconds < 0) return new Date(seconds * 1000 + Math.floor(nanoseconds / 1e6))
+  return nanoseconds === 0 ? seconds : seconds + nanoseconds / 1e9 + SPACING
 }
 
 /** Whether `change` was made; `lose` is told why where it was not permitted. */
