@@ -32,6 +32,8 @@ export class FormatError extends ExtsignError<FormatErrorCode> {
   readonly format: string
   /** Byte offset in the structure or file being read, when it can be named. */
   readonly offset: number | undefined
+  /** The message without the place, for whoever knows a better one. */
+  readonly fact: string
 
   constructor(
     format: string,
@@ -47,6 +49,7 @@ export class FormatError extends ExtsignError<FormatErrorCode> {
     super(code, `${format}: ${message}${place}`, options)
     this.format = format
     this.offset = options.offset
+    this.fact = `${format}: ${message}`
   }
 }
 

@@ -20,6 +20,7 @@ import { findKernelCertificateObjection } from '../formats/x509/kernel.ts'
 import type { LoadedCertificate } from '../keys/certificate.ts'
 import { verifySignedData } from '../keys/verify-signature.ts'
 import { resultOf } from './attempt.ts'
+import type { Finding } from './checks/finding.ts'
 import { foundPartitions } from './found-partitions.ts'
 import type { OpenImage } from './open-image.ts'
 import type { FoundSignature, RootHashes } from './root-hash-claims.ts'
@@ -38,6 +39,7 @@ export interface ReaderVerdict {
 export function predictReaders(
   image: OpenImage,
   rootHashes: RootHashes,
+  findings: readonly Finding[],
   options: VerifyOptions,
 ): readonly ReaderVerdict[] {
   const [signature] = rootHashes.signatures
@@ -46,7 +48,28 @@ export function predictReaders(
     ...(options.trust?.certificates ?? []),
   ])
   const userspace = predictUserspace(signature, options)
-  return [kernel, userspace, predictSystemd(image, options, kernel, userspace)]
+  const systemd = predictSystemd(image, options, kernel, userspace)
+  const obstacle = systemd.verdict === 'refuses' ? undefined : findObstacle(findings)
+  return [
+    kernel,
+    userspace,
+    obstacle ? { reader: 'systemd', verdict: 'refuses', reason: obstacle } : systemd,
+  ]
+}
+
+/** What comes of a failed check, whoever signed the image. Checks readers do not make are left out. */
+const OBSTACLES: Readonly<Record<string, string>> = {
+  'verity superblock': 'the hash tree cannot be activated',
+  'root hash': 'the hash tree is not the one the image is known by',
+  'hash tree': 'reading what its damaged blocks cover gives EIO',
+  data: 'reading its damaged blocks gives EIO',
+  'extension-release': 'it is not an extension under this name',
+  merge: 'it does not fit the target and is left out',
+}
+
+function findObstacle(findings: readonly Finding[]): string | undefined {
+  const failed = findings.filter((finding) => !finding.ok && !finding.unproven)
+  return failed.map(({ check }) => OBSTACLES[check]).find((obstacle) => obstacle !== undefined)
 }
 
 type Answer = Omit<ReaderVerdict, 'reader'>

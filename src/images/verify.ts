@@ -80,7 +80,7 @@ export async function verifyImage(
       verdict: judge(findings),
       findings,
       ...(subject.tree && { rootHash: toHex(subject.tree.rootHash) }),
-      readers: predictReaders(image, subject.rootHashes, options),
+      readers: predictReaders(image, subject.rootHashes, findings, options),
     }
   } finally {
     await image.close()

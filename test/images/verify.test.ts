@@ -216,6 +216,27 @@ describe('readers', () => {
     expect(await readersOf(path, strict)).toContain('systemd refuses')
   })
 
+  test.each([
+    ['its data', 0, 'gives EIO'],
+    ['its hash tree', 1, 'EIO'],
+    ['its verity superblock', 1, 'cannot be activated'],
+  ] as const)(
+    'however well signed, an image is of no use with damage in %s',
+    async (what, index, reason) => {
+      const damaged = mutate(path, join(folder, `damaged-${what.length}`, 'hello.raw'), (bytes) => {
+        const { offset } = image.partitions[index]!
+        const at = what.endsWith('superblock') ? 0 : what.endsWith('tree') ? 4096 : 2048
+        bytes[offset + at]! ^= 1
+      })
+      const { readers } = await verifyImage(damaged, trusted)
+      expect(readers[0]?.verdict).toBe('accepts')
+      expect(readers[2]).toMatchObject({
+        verdict: 'refuses',
+        reason: expect.stringContaining(reason),
+      })
+    },
+  )
+
   test('the kernel follows the certificate inside to its issuer, userspace does not', async () => {
     const authority = makeTestKey('p256', {
       commonName: 'authority',

@@ -98,7 +98,7 @@ export class HashTreeBuilder {
 function packLevel(digests: readonly Uint8Array[]): Uint8Array {
   const blocks = Math.ceil(digests.length / DIGESTS_PER_BLOCK)
   const level = new Uint8Array(blocks * VERITY_BLOCK_SIZE)
-  digests.forEach((digest, index) => level.set(digest, index * DIGEST_SIZE))
+  for (const [index, digest] of digests.entries()) level.set(digest, index * DIGEST_SIZE)
   return level
 }
 

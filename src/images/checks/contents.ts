@@ -32,7 +32,7 @@ export const filesystem: Check<Subject> = {
         problems: [
           {
             expected: 'an EROFS file system that can be read',
-            found: error.message,
+            found: error.fact,
             offset: data.offset + (error.offset ?? 0),
             ...(error.code === 'UNSUPPORTED' && { unproven: true as const }),
           },

@@ -34,7 +34,7 @@ export const imagePolicy: Check<Subject> = {
       found: `${designator}=${found}`,
     }))
     if (problems.length > 0) return { problems }
-    const systemd = predictReaders(image, rootHashes, options).at(-1)
+    const systemd = predictReaders(image, rootHashes, [], options).at(-1)
     if (!systemd || systemd.verdict === 'accepts') return { problems, note: systemd?.reason }
     const unproven = systemd.verdict === 'depends' && { unproven: true as const }
     return { problems: [{ expected: `an image for ${text}`, found: systemd.reason, ...unproven }] }

@@ -26,7 +26,7 @@ export const signaturePartition: Check<Subject> = {
     const error = failureOf(partition)
     if (error && image.signature) {
       const offset = image.signature.offset + (error.offset ?? 0)
-      return { problems: [{ expected: 'a signature in JSON', found: error.message, offset }] }
+      return { problems: [{ expected: 'a signature in JSON', found: error.fact, offset }] }
     }
     const value = resultOf(partition)
     if (!value || !image.signature) return undefined

@@ -26,7 +26,7 @@ export const veritySuperblock: Check<Subject> = {
     if (error) {
       const offset = hash.offset + (error.offset ?? 0)
       return {
-        problems: [{ expected: 'a dm-verity superblock', found: error.message, offset }],
+        problems: [{ expected: 'a dm-verity superblock', found: error.fact, offset }],
       }
     }
     const value = resultOf(superblock)
