@@ -52,7 +52,7 @@ async function enterNamespace() {
   })
   const script = [fileURLToPath(import.meta.url), ...process.argv.slice(2)]
   const { status } = spawnSync(
-    'unshare',
+    findTool('unshare') ?? '',
     ['--mount', '--propagation', 'private', process.execPath, ...script],
     { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } },
   )

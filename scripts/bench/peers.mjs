@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { findTool } from '../provision/host-tools.mjs'
 import { treeFolder } from '../provision/trees.mjs'
 
 const TREE = treeFolder('sid')
@@ -60,7 +61,7 @@ export function peerPath(folder, name, where) {
 
 /** @param {string[]} args */
 function mount(...args) {
-  const { status, stderr, error } = spawnSync('mount', args, { encoding: 'utf8' })
+  const { status, stderr, error } = spawnSync(findTool('mount') ?? '', args, { encoding: 'utf8' })
   if (error) throw error
   if (status !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr.trim()}`)
 }
