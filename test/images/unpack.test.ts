@@ -3,13 +3,13 @@ import {
   existsSync,
   linkSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -54,7 +54,7 @@ function describeFolder(top: string, path = ''): Record<string, unknown> {
       ? readlinkSync(join(top, at))
       : stat.isFile() && toHex(sha256(readFileSync(join(top, at))))
     const links = stat.isFile() ? stat.nlink : 1
-    entries[at] = { mode: stat.mode, mtime: Math.floor(stat.mtimeMs), links, content }
+    entries[at] = { mode: stat.mode, mtime: stat.mtimeMs, links, content }
     if (stat.isDirectory()) Object.assign(entries, describeFolder(top, at))
   }
   return entries
@@ -72,7 +72,15 @@ function writeTree(tree: string): void {
   mkdirSync(join(tree, 'usr/share/closed'))
   writeFile(join(tree, 'usr/share/closed/file'), 'closed')
   chmodSync(join(tree, 'usr/share/closed'), 0o555)
-  utimesSync(join(tree, 'usr/share/prose'), 1_234_567_890.5, 1_234_567_890.5)
+  setTimes(tree)
+}
+
+/** Times that a number of seconds can hold exactly, as utimes takes nothing else. */
+function setTimes(path: string): void {
+  lutimesSync(path, 1_234_567_890.5, 1_234_567_890.5)
+  if (!lstatSync(path).isDirectory()) return
+  for (const name of readdirSync(path)) setTimes(join(path, name))
+  lutimesSync(path, 1_234_567_890.25, 1_234_567_890.25)
 }
 
 test.each(['none', 'lz4', 'zstd'] as const)(

@@ -26,7 +26,7 @@ export interface UnpackCounts {
   readonly files: number
   readonly directories: number
   readonly symlinks: number
-  /** Further names of files. */
+  /** Further names of files and symlinks. */
   readonly hardLinks: number
   /** Bytes of content written, holes not counted. */
   readonly contentSize: number
@@ -78,7 +78,7 @@ class TreeWriter {
   readonly #top: Buffer
   readonly #context: WriteContext
   readonly #folders: OpenFolder[] = []
-  /** Where the first name of a file with several was written. */
+  /** Where the first name of a file or symlink with several was written. */
   readonly #links = new Map<number, Buffer>()
   #entries = 0
   #counts = { files: 0, directories: 0, symlinks: 0, hardLinks: 0, contentSize: 0 }
@@ -123,8 +123,11 @@ class TreeWriter {
       case 'file':
         return this.#writeFile(inode, place)
       case 'symlink':
+        // Elsewhere link(2) may follow a symlink, and so lead out of the folder.
+        if (process.platform === 'linux' && (await this.#linkToFirst(inode, place))) return
         await symlink(Buffer.from(await this.#erofs.readlink(inode)), place.path)
         await restoreSymlink(this.#erofs, inode, place, this.#context)
+        this.#remember(inode, place)
         this.#counts.symlinks++
         return
       default: {
@@ -135,13 +138,7 @@ class TreeWriter {
   }
 
   async #writeFile(inode: Inode, place: Place): Promise<void> {
-    const first = this.#links.get(inode.nid)
-    if (first) {
-      // Never for symlinks: some systems would link what they lead to.
-      await link(first, place.path)
-      this.#counts.hardLinks++
-      return
-    }
+    if (await this.#linkToFirst(inode, place)) return
     const handle = await open(place.path, NEW_FILE, 0o600)
     try {
       await this.#writeContent(inode, handle)
@@ -149,8 +146,21 @@ class TreeWriter {
     } finally {
       await handle.close()
     }
-    if (inode.nlink > 1) this.#links.set(inode.nid, place.path)
+    this.#remember(inode, place)
     this.#counts.files++
+  }
+
+  /** Whether the inode has been written under another name, and this one was linked to it. */
+  async #linkToFirst(inode: Inode, place: Place): Promise<boolean> {
+    const first = this.#links.get(inode.nid)
+    if (!first) return false
+    await link(first, place.path)
+    this.#counts.hardLinks++
+    return true
+  }
+
+  #remember(inode: Inode, place: Place): void {
+    if (inode.nlink > 1) this.#links.set(inode.nid, place.path)
   }
 
   async #writeContent(inode: Inode, handle: FileHandle): Promise<void> {
