@@ -48,7 +48,7 @@ export async function providePackageTree() {
     for (const name of readdirSync(downloads).filter((file) => file.endsWith('.deb'))) {
       await run('dpkg-deb', ['-x', join(downloads, name), tree])
     }
-    layOut(tree)
+    await layOut(tree)
     const release = join(tree, 'usr/lib/extension-release.d')
     mkdirSync(release, { recursive: true })
     writeFileSync(join(release, 'extension-release.bench'), 'ID=_any\n')

@@ -1,7 +1,7 @@
 // @ts-check
 /** Real Debian packages laid out as system extensions: only `usr/` and `opt/`, with merged `/usr`. */
 
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheFolder, provision } from './cache.mjs'
 import { run } from './run.mjs'
@@ -24,13 +24,13 @@ export function packageTree(fixture) {
 export async function providePackages() {
   for (const fixture of /** @type {PackageName[]} */ (Object.keys(FIXTURES))) {
     const folder = join(cacheFolder(), 'packages', fixture)
-    await provision(folder, ['merged /usr', treeRecipe('trixie')], async (fresh) => {
+    await provision(folder, ['merged /usr, times kept', treeRecipe('trixie')], async (fresh) => {
       const tree = join(fresh, 'tree')
       mkdirSync(tree)
       for (const name of readdirSync(downloadFolder(fixture))) {
         await run('dpkg-deb', ['-x', join(downloadFolder(fixture), name), tree])
       }
-      layOut(tree)
+      await layOut(tree)
     })
   }
 }
@@ -39,13 +39,9 @@ export async function providePackages() {
  * Merges `/usr` and removes what an extension cannot hold.
  * @param {string} tree
  */
-export function layOut(tree) {
+export async function layOut(tree) {
   for (const name of MERGED.filter((folder) => existsSync(join(tree, folder)))) {
-    cpSync(join(tree, name), join(tree, 'usr', name), {
-      recursive: true,
-      preserveTimestamps: true,
-      verbatimSymlinks: true,
-    })
+    await run('cp', ['--archive', join(tree, name, '.'), join(tree, 'usr', name)])
   }
   for (const name of readdirSync(tree).filter((folder) => !HIERARCHIES.has(folder))) {
     rmSync(join(tree, name), { recursive: true })

@@ -3,8 +3,9 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { Inspection } from '../../src/images/inspection.ts'
 import type { ImageResult } from '../../src/images/options.ts'
-import { describeTree, type Entry, withoutRelease } from '../support/describe-tree.ts'
+import { describeTree, type Entry, expectSameTree, inSeconds } from '../support/describe-tree.ts'
 import {
   type Dissected,
   dissect,
@@ -28,7 +29,7 @@ import { available } from '../support/tools.ts'
 
 const MIB = 1 << 20
 // Later than every time in the trees, so that none is clamped.
-const SOURCE_DATE_EPOCH = `${2 ** 34}`
+const SOURCE_DATE_EPOCH = `${2 ** 33}`
 
 const SIZES = [
   ['tiny', writeTinyTree],
@@ -61,6 +62,7 @@ describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('an image', () => {
       const work = join(folder, `${size}, ${compression}, ${sectorSize}`)
       const image = join(work, 'sample.sysext.raw')
       let built: ImageResult
+      let inspection: Inspection
       let parts: Dissected
 
       beforeAll(() => {
@@ -73,20 +75,20 @@ describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('an image', () => {
         const content = ['--preserve-owner', '--metadata', metadata]
         const args = [...build, ...content, ...layout, ...signing, '--json']
         built = JSON.parse(extsign(args, { env: { PATH: '', SOURCE_DATE_EPOCH } }))
+        inspection = JSON.parse(extsign(['inspect', image, '--json']))
         parts = dissect(image, join(work, 'parts'), sectorSize)
       })
 
       test('mounts, and holds the tree as it is', () => {
         const where = { offset: parts.filesystemOffset, size: parts.filesystemSize }
         const mounted = whileMounted({ path: image, type: 'erofs', ...where }, describeTree)
-        expect(withoutRelease(mounted)).toEqual(withoutRelease(source))
+        expectSameTree(mounted, source)
       })
 
       test.each(GENERATIONS)('fsck.erofs beside %s extracts the tree', (_, reference) => {
         const extracted = join(work, `extracted by ${reference}`)
         extractErofs(reference, folder, parts.filesystem, extracted)
-        const found = withoutRelease(describeTree(extracted))
-        expect(asExtracted(found)).toEqual(asExtracted(withoutRelease(source)))
+        expectSameTree(asExtracted(describeTree(extracted)), asExtracted(source))
       })
 
       test.each(PLACES)('veritysetup accepts the hash tree (%s)', (place) => {
@@ -102,36 +104,63 @@ describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('an image', () => {
         expect(parts.signature?.fingerprint).toBe(fingerprintOf(key.certificate))
       })
 
-      test('sfdisk finds no error, and reads the table we report', () => {
+      test('sfdisk finds no error, and reads the table we report and inspect', () => {
         expect(verifyPartitionTable(image, sectorSize)).toContain('No errors detected.')
-        const partitions = readPartitionTable(image, sectorSize).partitions
-        const fields = partitions.map(({ label, uuid, offset, size }) => ({
-          label,
-          uuid,
-          offset,
-          size,
-        }))
-        expect(fields).toEqual(built.partitions)
+        const { diskUuid, partitions } = readPartitionTable(image, sectorSize)
+        expect(partitions).toMatchObject(built.partitions)
+        expect(inspection.gpt).toMatchObject({ sectorSize, diskGuid: diskUuid })
+        expect(partitions).toMatchObject(
+          inspection.partitions.map(({ typeGuid, uuid, label, offset, size }) => {
+            return { type: typeGuid, uuid, label, offset, size, attributes: 'GUID:60' }
+          }),
+        )
+      })
+
+      test('verifies, and nothing in it is a problem', () => {
+        extsign(['verify', image, '--certificate', key.certificate])
+        expect(inspection.problems).toEqual([])
+      })
+
+      test('unpacks to what Node can make of the tree', () => {
+        const unpacked = join(work, 'unpacked')
+        extsign(['unpack', image, unpacked, '--certificate', key.certificate])
+        expectSameTree(asUnpacked(describeTree(unpacked)), asUnpacked(source))
       })
 
       test.each(GENERATIONS)('%s dissects it as we inspect it', (_, reference) => {
         const dissection = dissectWithSystemd(reference, folder, image)
         expect(dissection).toMatchObject({
           sectorSize,
-          architecture: 'x86-64',
+          architecture: inspection.architecture,
+          imageUuid: inspection.gpt?.diskGuid,
           useSystemExtension: true,
-          sysextRelease: ['ID=_any'],
+          sysextRelease: inspection.releases.flatMap(({ fields }) => {
+            return Object.entries(fields).map(([key, value]) => `${key}=${value}`)
+          }),
         })
         if (reference === 'sid') expect(dissection.size).toBe(statSync(image).size)
-        expect(dissection.mounts.map(({ designator, verity }) => [designator, verity])).toEqual([
-          ['root', 'signed'],
-          ['root-verity', null],
-          ['root-verity-sig', null],
+        expect(dissection.mounts).toMatchObject([
+          { designator: 'root', verity: 'signed', fstype: inspection.filesystem?.type, rw: 'ro' },
+          { designator: 'root-verity', verity: null, fstype: 'DM_verity_hash' },
+          { designator: 'root-verity-sig', verity: null, fstype: 'verity_hash_signature' },
         ])
+        expect(dissection.mounts).toMatchObject(
+          inspection.partitions.map(({ uuid, label }) => {
+            return { partition_uuid: uuid, partition_label: label, architecture: 'x86-64' }
+          }),
+        )
       })
     })
   })
 })
+
+/** Node makes no devices, fifos and sockets, and writes no extended attributes. */
+function asUnpacked(entries: Record<string, Entry>): Record<string, Entry> {
+  const made = Object.entries(inSeconds(entries)).filter(([, { kind }]) => {
+    return ['file', 'directory', 'symlink'].includes(kind)
+  })
+  return Object.fromEntries(made.map(([path, { xattrs: _, ...entry }]) => [path, entry]))
+}
 
 /** fsck.erofs changes the owner last, which drops capabilities, and skips attributes without value. */
 function asExtracted(entries: Record<string, Entry>): Record<string, Entry> {

@@ -14,9 +14,11 @@ import {
   readlinkSync,
   readSync,
 } from 'node:fs'
+import { expect } from 'vitest'
 import { output } from './run.ts'
 import { tool } from './tools.ts'
 
+const RELEASE_PARENTS = new Set(['/usr', '/usr/lib', '/etc'])
 const RELEASE_FOLDER = /\/extension-release\.d(\/|$)/
 
 export interface Entry {
@@ -63,9 +65,32 @@ export function describeTree(folder: string): Record<string, Entry> {
   return entries
 }
 
-/** The same without what we write into the release folder, which is new or has a new time. */
-export function withoutRelease(entries: Record<string, Entry>): Record<string, Entry> {
-  return Object.fromEntries(Object.entries(entries).filter(([path]) => !RELEASE_FOLDER.test(path)))
+/** Compares a tree from an image with its source, but for the release file and what holds it. */
+export function expectSameTree(
+  found: Readonly<Record<string, Entry>>,
+  source: Readonly<Record<string, Entry>>,
+): void {
+  expect(withoutRelease(found, source)).toEqual(withoutRelease(source, source))
+}
+
+function withoutRelease(
+  entries: Readonly<Record<string, Entry>>,
+  source: Readonly<Record<string, Entry>>,
+): Record<string, Entry> {
+  return Object.fromEntries(
+    Object.entries(entries).filter(([path]) => {
+      const isNewParent = RELEASE_PARENTS.has(path) && !(path in source)
+      return !isNewParent && !RELEASE_FOLDER.test(path)
+    }),
+  )
+}
+
+/** The same with whole seconds: unpacking keeps about a microsecond, because Node does. */
+export function inSeconds(entries: Readonly<Record<string, Entry>>): Record<string, Entry> {
+  const rounded = Object.entries(entries).map(([path, entry]) => {
+    return [path, { ...entry, mtime: entry.mtime.slice(0, -9) }]
+  })
+  return Object.fromEntries(rounded)
 }
 
 function kindOf(stat: BigIntStats): string {

@@ -1,7 +1,7 @@
 /** Commands of the reference trees, which see the test's folder under its own path. */
 
 import { type TreeName, treeFolder } from '../../scripts/provision/trees.mjs'
-import { output, type RunOptions, type RunResult, run } from './run.ts'
+import { type RunOptions, type RunResult, run } from './run.ts'
 import { tool } from './tools.ts'
 
 /** Reference trees by what they are asked for. */
@@ -49,7 +49,12 @@ export function outputInTree(
   args: readonly string[],
   options: RunOptions = {},
 ): string {
-  return output(tool('unshare'), enter(tree, folder, command, args), insideOptions(options))
+  const result = runInTree(tree, folder, command, args, options)
+  if (result.status !== 0) {
+    const said = `${result.stdout}${result.stderr}`.trimEnd()
+    throw new Error(`${tree}: ${command} ${args.join(' ')}: ended with ${result.status}\n${said}`)
+  }
+  return result.stdout
 }
 
 function enter(tree: TreeName, folder: string, command: string, args: readonly string[]): string[] {
