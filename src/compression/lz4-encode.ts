@@ -57,7 +57,6 @@ function encodeInput(end: number, limit: number): number {
   table.fill(0)
   const lastStart = (end - MATCH_MARGIN - (RUN - 1)) | 0
   const matchEnd = (end - LAST_LITERALS) | 0
-  const wordEnd = (matchEnd - 3) | 0
   let written = 0
   let anchor = 0
   let at = 1
@@ -152,21 +151,16 @@ function encodeInput(end: number, limit: number): number {
     outputView.setUint16(written, at - match, true)
     written = (written + 2) | 0
 
-    let difference = 0
-    while (to < wordEnd) {
-      difference = inputView.getInt32(to, true) ^ inputView.getInt32(from, true)
-      if (difference !== 0) break
+    while (to < matchEnd) {
+      const difference = inputView.getInt32(to, true) ^ inputView.getInt32(from, true)
+      if (difference !== 0) {
+        to = (to + ((31 - Math.clz32(difference & -difference)) >> 3)) | 0
+        break
+      }
       to = (to + 4) | 0
       from = (from + 4) | 0
     }
-    if (difference !== 0) {
-      to = (to + ((31 - Math.clz32(difference & -difference)) >> 3)) | 0
-    } else {
-      while (to < matchEnd && input[to] === input[from]) {
-        to = (to + 1) | 0
-        from = (from + 1) | 0
-      }
-    }
+    if (to > matchEnd) to = matchEnd
     const extra = (to - at - SHORTEST_MATCH) | 0
     if (extra >= 15) {
       if (written + ((extra / 255) | 0) + 8 > limit) return 0

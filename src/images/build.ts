@@ -60,7 +60,7 @@ export async function buildExtension(options: BuildOptions): Promise<BuildResult
   const compression = chunkCompression(options.compression)
   const epoch = epochTime(options.sourceDateEpoch ?? 0)
 
-  const pool = createPool(options.threads)
+  const pool = createPool(options.threads, compression)
   try {
     onProgress?.({ step: 'scan', done: 0, total: 0 })
     const warnings: string[] = []

@@ -11,13 +11,13 @@ export const BATCH_SIZE = 1024 * 1024
 
 /** Buffers that have been written out and can be filled again. */
 export class BufferStock {
-  readonly #buffers: ArrayBuffer[] = []
+  readonly #buffers: SharedArrayBuffer[] = []
 
-  take(): ArrayBuffer {
-    return this.#buffers.pop() ?? new ArrayBuffer(BATCH_SIZE)
+  take(): SharedArrayBuffer {
+    return this.#buffers.pop() ?? new SharedArrayBuffer(BATCH_SIZE)
   }
 
-  giveBack(buffer: ArrayBuffer): void {
+  giveBack(buffer: SharedArrayBuffer): void {
     this.#buffers.push(buffer)
   }
 }
@@ -29,7 +29,7 @@ export class BufferStock {
 export class Batch {
   readonly #stock: BufferStock
   readonly #salt: Uint8Array
-  #bytes: Uint8Array<ArrayBuffer> | undefined
+  #bytes: Uint8Array<SharedArrayBuffer> | undefined
   #pieces: Piece[] = []
   /** Bytes used of the current buffer. */
   #used = 0
@@ -77,7 +77,7 @@ export class Batch {
     if (this.#used > 0) yield this.#job()
   }
 
-  #buffer(): Uint8Array<ArrayBuffer> {
+  #buffer(): Uint8Array<SharedArrayBuffer> {
     this.#bytes ??= new Uint8Array(this.#stock.take())
     return this.#bytes
   }

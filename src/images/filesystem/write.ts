@@ -101,7 +101,7 @@ function* metadataJobs(
 }
 
 /** Block 0 of a file system so small that its inodes stand in the same block. */
-function besideSuperblock(inodes: ArrayBuffer): Uint8Array<ArrayBuffer> {
+function besideSuperblock(inodes: SharedArrayBuffer): Uint8Array<ArrayBuffer> {
   const block = new Uint8Array(BLOCK_SIZE)
   block.set(new Uint8Array(inodes, 0, BLOCK_SIZE - SUPERBLOCK_END), SUPERBLOCK_END)
   return block

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { Job, JobResult } from './job.ts'
+import type { ChunkCompression, Job, JobResult } from './job.ts'
 import { runJob } from './run-job.ts'
 import { type PlainError, restoreError } from './transfer-error.ts'
 
@@ -24,12 +24,13 @@ export type Reply = { readonly result: JobResult } | { readonly error: PlainErro
 /**
  * @param threads worker threads, 0 to work in the calling thread; by default as many as there are
  *   processors, once that much work is announced
+ * @param compression what the threads should be ready for
  */
-export function createPool(threads: number | undefined): Pool {
+export function createPool(threads: number | undefined, compression?: ChunkCompression): Pool {
   const workers: PoolWorker[] = []
   let expected = 0
   const start = (count: number) => {
-    while (workers.length < count) workers.push(new PoolWorker())
+    while (workers.length < count) workers.push(new PoolWorker(compression))
   }
   if (threads !== undefined) start(threads)
   return {
@@ -52,11 +53,12 @@ export function createPool(threads: number | undefined): Pool {
 }
 
 class PoolWorker {
-  readonly #worker = new Worker(new URL('./worker.js', import.meta.url))
+  readonly #worker: Worker
   /** Jobs are answered in the order they were posted. */
   readonly #waiting: { resolve(result: JobResult): void; reject(error: unknown): void }[] = []
 
-  constructor() {
+  constructor(compression: ChunkCompression | undefined) {
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: compression })
     this.#worker.on('message', (reply: Reply) => {
       const job = this.#waiting.shift()
       if ('result' in reply) job?.resolve(reply.result)
@@ -74,7 +76,7 @@ class PoolWorker {
   run(job: Job): Promise<JobResult> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
-      this.#worker.postMessage(job, 'buffer' in job ? [job.buffer] : [])
+      this.#worker.postMessage(job)
     })
   }
 

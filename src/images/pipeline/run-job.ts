@@ -6,12 +6,20 @@ import { type ChunkEncoder, createChunkEncoder } from '../../compression/chunk-e
 import { type BlockHasher, createBlockHasher } from '../../crypto/salted-blocks.ts'
 import { BLOCK_SIZE } from '../../formats/erofs/layout.ts'
 import { DIGEST_SIZE } from '../../formats/verity/hash-tree.ts'
-import type { CompressJob, FillJob, FingerprintJob, HashJob, Job, JobResult } from './job.ts'
+import type {
+  ChunkCompression,
+  CompressJob,
+  FillJob,
+  FingerprintJob,
+  HashJob,
+  Job,
+  JobResult,
+} from './job.ts'
 import { unpackPieces } from './pieces.ts'
 import { readContent, readRange, readWhole } from './read-content.ts'
 
 const SCRATCH_SIZE = 1024 * 1024
-const NO_BUFFER = new ArrayBuffer(0)
+const NO_BUFFER = new SharedArrayBuffer(0)
 const NO_CHUNKS = new Int32Array(0)
 
 // Kept between jobs: they are costly to make and belong to this thread alone.
@@ -19,13 +27,22 @@ let scratch: Uint8Array | undefined
 let hasher: { readonly salt: Uint8Array; readonly hash: BlockHasher } | undefined
 const encoders = new Map<string, ChunkEncoder>()
 
+/** Does ahead of the first job, while there is nothing else to do, what compressing needs. */
+export async function prepareThread(compression: ChunkCompression): Promise<void> {
+  await encoderFor(compression)
+  if (compression.algorithm === 'lz4') {
+    const { warmUpLz4 } = await import('../../compression/lz4-warm-up.ts')
+    warmUpLz4()
+  }
+}
+
 /** @throws TreeError, FileError where something cannot be read as it was seen before. */
 export async function runJob(job: Job): Promise<JobResult> {
   switch (job.kind) {
     case 'fill':
       return fill(job)
     case 'compress':
-      return compress(job, await encoderFor(job))
+      return compress(job, await encoderFor(job.compression))
     case 'hash':
       return hashRange(job)
     case 'fingerprint':
@@ -122,8 +139,7 @@ function takeScratch(size = SCRATCH_SIZE): Uint8Array {
   return scratch
 }
 
-async function encoderFor({ compression }: CompressJob): Promise<ChunkEncoder> {
-  const { algorithm, level } = compression
+async function encoderFor({ algorithm, level }: ChunkCompression): Promise<ChunkEncoder> {
   const key = `${algorithm} ${level}`
   const encoder = encoders.get(key) ?? (await createChunkEncoder(algorithm, level))
   encoders.set(key, encoder)

@@ -1,12 +1,15 @@
 /** The body of a worker thread: one job in, one result out, in order. */
 
-import { parentPort } from 'node:worker_threads'
-import type { Job } from './job.ts'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { ChunkCompression, Job } from './job.ts'
 import type { Reply } from './pool.ts'
-import { runJob } from './run-job.ts'
+import { prepareThread, runJob } from './run-job.ts'
 import { describeError } from './transfer-error.ts'
 
-let done: Promise<void> = Promise.resolve()
+/** What {@link createPool} was told; the border between threads has no types. */
+const compression = workerData as ChunkCompression | undefined
+
+let done = compression ? prepareThread(compression) : Promise.resolve()
 
 parentPort?.on('message', (job: Job) => {
   done = done.then(() => answer(job))
@@ -14,9 +17,7 @@ parentPort?.on('message', (job: Job) => {
 
 async function answer(job: Job): Promise<void> {
   try {
-    const result = await runJob(job)
-    const digests = result.digests.buffer as ArrayBuffer
-    parentPort?.postMessage({ result } satisfies Reply, [result.buffer, digests])
+    parentPort?.postMessage({ result: await runJob(job) } satisfies Reply)
   } catch (error) {
     parentPort?.postMessage({ error: describeError(error) } satisfies Reply)
   }
