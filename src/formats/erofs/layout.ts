@@ -53,7 +53,7 @@ export const Superblock = struct({
   featureIncompat: u32le,
   availableComprAlgs: u16le, // lz4_max_distance instead without INCOMPAT.COMPR_CFGS
   extraDevices: u16le,
-  devtSlotoff: u16le, // in units of DEVICE_SLOT_SIZE
+  devtSlotoff: u16le, // in units of 128 bytes
   dirblkbits: u8,
   xattrPrefixCount: u8,
   xattrPrefixStart: u32le, // in units of 4 bytes
@@ -103,9 +103,6 @@ export const BLKSZBITS = 12
 /** Block size bits the format allows. */
 export const MIN_BLKSZBITS = 9
 export const MAX_BLKSZBITS = 16
-
-/** Bytes of one slot of the device table, which we never follow. */
-export const DEVICE_SLOT_SIZE = 128
 
 // -- Compression records: behind the superblock with INCOMPAT.COMPR_CFGS, in order of the bits
 
