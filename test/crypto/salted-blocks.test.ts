@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createBlockHasher } from '../../src/crypto/salted-blocks.ts'
+import { createBlockHasher, createBlockReader } from '../../src/crypto/salted-blocks.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import { noise } from '../compression/samples.ts'
 
@@ -43,4 +43,27 @@ test.each([
 ])('refuses %s', (_, size, outputSize, offset) => {
   const hash = createBlockHasher(new Uint8Array(32))
   expect(() => hash(new Uint8Array(size), new Uint8Array(outputSize), offset)).toThrow(RangeError)
+})
+
+test('a reader gives the same digests as a hasher', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 256 }), fc.nat(6), fc.nat(50), (salt, count, offset) => {
+      const data = noise(count * BLOCK_SIZE, offset)
+      const reader = createBlockReader(salt, 6)
+      for (let block = 0; block < count; block++) {
+        reader.blocks[block]!.set(data.subarray(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE))
+      }
+      const found = new Uint8Array(offset + count * 32 + 5)
+      const expected = found.slice()
+      reader.hash(count, found, offset)
+      createBlockHasher(salt)(data, expected, offset)
+      expect(found).toEqual(expected)
+    }),
+  )
+})
+
+test('a reader refuses more blocks than it has, and an output that is too small', () => {
+  const reader = createBlockReader(new Uint8Array(32), 2)
+  expect(() => reader.hash(3, new Uint8Array(96), 0)).toThrow(RangeError)
+  expect(() => reader.hash(2, new Uint8Array(63), 0)).toThrow(RangeError)
 })

@@ -1,6 +1,6 @@
 /** Reads what a scan of the tree has found, and notices when it is no longer the same. */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, readvSync } from 'node:fs'
 import { FileError, TreeError } from '../../errors.ts'
 import { toFileError } from '../../files/errno.ts'
 import type { Content, FileContent } from '../../tree/model.ts'
@@ -115,7 +115,7 @@ function pathText({ path }: FileContent): string {
 }
 
 /** Fills `target` with the bytes of an open file from `start` on. @throws FileError IO */
-export function readRange(file: number, start: number, target: Uint8Array): void {
+function readRange(file: number, start: number, target: Uint8Array): void {
   const path = `descriptor ${file}`
   try {
     for (let done = 0; done < target.length; ) {
@@ -125,5 +125,24 @@ export function readRange(file: number, start: number, target: Uint8Array): void
     }
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })
+  }
+}
+
+/** Fills `blocks`, all of one size, with what an open file has from `start` on. @throws FileError IO */
+export function readBlocks(file: number, start: number, blocks: readonly Uint8Array[]): void {
+  const done = readv(file, start, blocks)
+  let at = start
+  // Rarely anything is left: a read ends early at the end of the file, or at a signal.
+  for (const block of blocks) {
+    if (at + block.length > start + done) readRange(file, at, block)
+    at += block.length
+  }
+}
+
+function readv(file: number, start: number, blocks: readonly Uint8Array[]): number {
+  try {
+    return readvSync(file, blocks, start)
+  } catch (error) {
+    throw toFileError(error, { path: `descriptor ${file}`, verb: 'read' })
   }
 }

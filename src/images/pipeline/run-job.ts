@@ -3,7 +3,12 @@
 import { createHash } from 'node:crypto'
 import { alignUp } from '../../bytes/align.ts'
 import { type ChunkEncoder, createChunkEncoder } from '../../compression/chunk-encoder.ts'
-import { type BlockHasher, createBlockHasher } from '../../crypto/salted-blocks.ts'
+import {
+  type BlockHasher,
+  type BlockReader,
+  createBlockHasher,
+  createBlockReader,
+} from '../../crypto/salted-blocks.ts'
 import { BLOCK_SIZE } from '../../formats/erofs/layout.ts'
 import { DIGEST_SIZE } from '../../formats/verity/hash-tree.ts'
 import type {
@@ -16,14 +21,17 @@ import type {
   JobResult,
 } from './job.ts'
 import { unpackPieces } from './pieces.ts'
-import { readContent, readRange, readWhole } from './read-content.ts'
+import { readBlocks, readContent, readWhole } from './read-content.ts'
 
 const SCRATCH_SIZE = 1024 * 1024
+/** Blocks read at once to be hashed: they should still be in the cache by then. */
+const READER_BLOCKS = 64
 const NO_BUFFER = new SharedArrayBuffer(0)
 const NO_CHUNKS = new Int32Array(0)
 
 // Kept between jobs: they are costly to make and belong to this thread alone.
 let scratch: Uint8Array | undefined
+let reader: { readonly salt: Uint8Array; readonly memory: BlockReader } | undefined
 let hasher: { readonly salt: Uint8Array; readonly hash: BlockHasher } | undefined
 const encoders = new Map<string, ChunkEncoder>()
 
@@ -104,9 +112,18 @@ function compressedLimit(size: number): number {
 }
 
 function hashRange({ file, start, size, salt }: HashJob): JobResult {
-  const bytes = takeScratch(size).subarray(0, size)
-  readRange(file, start, bytes)
-  return { buffer: NO_BUFFER, size, digests: hashBlocks(bytes, salt), chunks: NO_CHUNKS }
+  if (!reader || !sameBytes(reader.salt, salt)) {
+    reader = { salt, memory: createBlockReader(salt, READER_BLOCKS) }
+  }
+  const { blocks, hash } = reader.memory
+  const count = size / BLOCK_SIZE
+  const digests = new Uint8Array(count * DIGEST_SIZE)
+  for (let done = 0; done < count; done += READER_BLOCKS) {
+    const part = Math.min(READER_BLOCKS, count - done)
+    readBlocks(file, start + done * BLOCK_SIZE, blocks.slice(0, part))
+    hash(part, digests, done * DIGEST_SIZE)
+  }
+  return { buffer: NO_BUFFER, size, digests, chunks: NO_CHUNKS }
 }
 
 function fingerprint({ contents }: FingerprintJob): JobResult {
