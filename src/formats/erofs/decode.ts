@@ -29,7 +29,7 @@ export interface Erofs {
   inode(nid: number): Promise<Inode>
   /** Entries in byte order of their names, `.` and `..` among them. */
   readdir(directory: Inode): AsyncIterable<DirectoryEntry>
-  /** The content in order; holes are zeros. */
+  /** The content in order; holes are zeros. The bytes may be shared: do not change them. */
   read(file: Inode): AsyncIterable<Uint8Array>
   /** The content in order with its offsets, without the holes. */
   pieces(file: Inode): AsyncIterable<Piece>
