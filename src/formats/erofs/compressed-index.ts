@@ -64,7 +64,6 @@ export function encodeIndex(
   algorithm: number,
   start: number,
 ): Uint8Array {
-  const entries = indexEntries(chunks, firstBlock)
   const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)
   const bytes = new Uint8Array(measureIndex(size, start))
   const view = new DataView(bytes.buffer)
@@ -72,10 +71,9 @@ export function encodeIndex(
   view.setUint16(offset + MapHeader.offsets.advise, INDEX_ADVISE, true)
   view.setUint8(offset + MapHeader.offsets.algorithmtype, algorithm)
   offset += MapHeader.size
-  let next = 0
-  for (const pack of packs(entries.length, start + offset)) {
-    writePack(view, offset, pack, entries.slice(next, next + pack.entries))
-    next += pack.entries
+  const entries = indexEntries(chunks, firstBlock)
+  for (const pack of packs(Math.ceil(size / BLOCK_SIZE), start + offset)) {
+    writePack(view, offset, pack, take(entries, pack.entries))
     offset += pack.size
   }
   return bytes
@@ -97,39 +95,45 @@ function* packs(entries: number, start: number): Generator<Pack> {
   }
 }
 
-/** One entry per 4096 bytes of content. */
-function indexEntries(chunks: readonly StoredChunk[], firstBlock: number): Entry[] {
-  const entries: Entry[] = []
+/** One entry per 4096 bytes of content; one after the other, for a large file has millions. */
+function* indexEntries(chunks: readonly StoredChunk[], firstBlock: number): Generator<Entry> {
   let block = firstBlock
   for (const chunk of chunks) {
-    if (chunk.compressed) appendCompressed(entries, chunk, block)
+    if (chunk.compressed) yield* compressedEntries(chunk, block)
     else {
       for (let index = 0; index < chunk.blocks; index++) {
-        entries.push({ type: LCLUSTER_TYPE.PLAIN, low: 0, block: block + index })
+        yield { type: LCLUSTER_TYPE.PLAIN, low: 0, block: block + index }
       }
     }
     block += chunk.blocks
   }
-  return entries
 }
 
-function appendCompressed(entries: Entry[], { size, blocks }: StoredChunk, block: number): void {
+function* compressedEntries({ size, blocks }: StoredChunk, block: number): Generator<Entry> {
   const whole = Math.floor(size / BLOCK_SIZE)
   const rest = size % BLOCK_SIZE
-  entries.push({ type: LCLUSTER_TYPE.HEAD1, low: 0, block })
+  yield { type: LCLUSTER_TYPE.HEAD1, low: 0, block }
   for (let index = 1; index < whole; index++) {
-    if (index === 1) entries.push({ type: LCLUSTER_TYPE.NONHEAD, low: D0_CBLKCNT | blocks, block })
+    if (index === 1) yield { type: LCLUSTER_TYPE.NONHEAD, low: D0_CBLKCNT | blocks, block }
     else {
       const forward = Math.min(whole - index, MAX_DELTA)
-      entries.push({
-        type: LCLUSTER_TYPE.NONHEAD,
-        low: Math.min(index, MAX_DELTA),
-        lastLow: forward,
-      })
+      const low = Math.min(index, MAX_DELTA)
+      yield { type: LCLUSTER_TYPE.NONHEAD, low, lastLow: forward }
     }
   }
   // Says only where the previous extent ends; block 0 is never read.
-  if (rest > 0) entries.push({ type: LCLUSTER_TYPE.PLAIN, low: rest, block: 0 })
+  if (rest > 0) yield { type: LCLUSTER_TYPE.PLAIN, low: rest, block: 0 }
+}
+
+/** The next `count` values, fewer at the end. */
+function take<Value>(values: Iterator<Value>, count: number): Value[] {
+  const taken: Value[] = []
+  while (taken.length < count) {
+    const { value, done } = values.next()
+    if (done) break
+    taken.push(value)
+  }
+  return taken
 }
 
 function writePack(view: DataView, offset: number, pack: Pack, entries: readonly Entry[]): void {
