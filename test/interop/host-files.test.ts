@@ -1,8 +1,8 @@
 /** Trees and sources made of what only root can make: devices, labels, capabilities. */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes/hex.ts'
 import { openFileSource } from '../../src/files/file-source.ts'
 import { scanDirectory } from '../../src/tree/from-directory.ts'
@@ -12,11 +12,12 @@ import { applyManifest } from '../../src/tree/manifest-apply.ts'
 import type { DirectoryNode } from '../../src/tree/model.ts'
 import { walkTree } from '../../src/tree/walk.ts'
 import { openXattrReader, type XattrModule } from '../../src/tree/xattrs.ts'
+import { describeTree } from '../support/describe-tree.ts'
+import { xattrManifest } from '../support/manifest.ts'
 import { output } from '../support/run.ts'
 import { noise, writeFullTree } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available, tool } from '../support/tools.ts'
-import { describeXattrs } from '../support/xattr-manifest.ts'
 
 const TIME = { seconds: 0, nanoseconds: 0 }
 
@@ -43,7 +44,8 @@ describe.runIf(available('root', 'setcap', 'setfattr', 'getfattr', 'setfacl'))(
   'a full tree',
   () => {
     const root = join(temporaryFolder(), 'tree')
-    writeFullTree(root, 'sample')
+
+    beforeAll(() => writeFullTree(root, 'sample'))
 
     test('keeps its special files', () => {
       const tree = scanDirectory(root)
@@ -60,7 +62,7 @@ describe.runIf(available('root', 'setcap', 'setfattr', 'getfattr', 'setfacl'))(
       const access = await openXattrReader(async () => GETFATTR)
       if (!access.available) throw new Error(access.reason)
       const read = xattrsOf(scanDirectory(folder, { readXattrs: access.read }))
-      const manifest = parseManifest(describeXattrs(folder), 'getfattr')
+      const manifest = parseManifest(xattrManifest(describeTree(folder)), 'getfattr')
       const declared = xattrsOf(applyManifest(scanDirectory(folder), manifest, TIME))
       expect(read).toEqual(declared)
       const label = toHex(Buffer.from('system_u:object_r:bin_t:s0'))
@@ -74,7 +76,6 @@ describe.runIf(available('root', 'setcap', 'setfattr', 'getfattr', 'setfacl'))(
 
 describe.runIf(available('root', 'losetup'))('a block device', () => {
   const folder = temporaryFolder()
-  mkdirSync(folder, { recursive: true })
 
   test.each([512, 4096, 1_049_088, 5_000_192])('of %i bytes is a source', async (size) => {
     const path = join(folder, `${size}`)

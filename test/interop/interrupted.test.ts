@@ -5,11 +5,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { EXTSIGN, extsign, runExtsign } from '../support/extsign.ts'
-import { output } from '../support/run.ts'
+import { EXTSIGN, extsign } from '../support/extsign.ts'
 import { noise, writeFile, writeRelease } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
-import { available, tool } from '../support/tools.ts'
 
 const MIB = 1 << 20
 
@@ -53,21 +51,6 @@ describe('a build that ends early', () => {
       writeFileSync(join(work, 'sample.raw'), 'the old one')
       await startAndEnd(signal, ['--force'])
       expect(readFileSync(join(work, 'sample.raw'), 'utf8')).toBe('the old one')
-    },
-  )
-
-  test.runIf(available('root', 'mount'))(
-    'on a full disk leaves nothing, and says what was full',
-    () => {
-      output(tool('mount'), ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', work])
-      try {
-        const { status, stderr } = runExtsign(build())
-        expect(status).toBe(1)
-        expect(stderr).toMatch(/^extsign: error: .*sample\.raw.*no space/im)
-        expect(readdirSync(work)).toEqual([])
-      } finally {
-        output(tool('umount'), [work])
-      }
     },
   )
 
