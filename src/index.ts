@@ -6,6 +6,7 @@
 export * from './errors.ts'
 export { buildExtension } from './images/build.ts'
 export type { Finding } from './images/checks/finding.ts'
+export type { ReaderVerdict } from './images/checks/predict-readers.ts'
 export { inspectImage } from './images/inspect.ts'
 export type { Inspection } from './images/inspection.ts'
 export { type ListedEntry, type ListOptions, listImage } from './images/list.ts'
@@ -23,7 +24,6 @@ export type {
   Signing,
   WrapOptions,
 } from './images/options.ts'
-export type { ReaderVerdict } from './images/readers.ts'
 export {
   attachSignature,
   type RootHashSignature,

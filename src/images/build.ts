@@ -22,12 +22,12 @@ import type { DirectoryNode } from '../tree/model.ts'
 import { epochTime, normalizeTree } from '../tree/normalize.ts'
 import { findWarnings } from '../tree/warnings.ts'
 import { openXattrReader } from '../tree/xattrs.ts'
-import { assembleImage } from './assemble.ts'
-import { chunkCompression } from './compression.ts'
-import { planFilesystem, writeFilesystem } from './filesystem/write.ts'
 import type { BuildOptions, BuildResult } from './options.ts'
 import { createPool } from './pipeline/pool.ts'
 import { readContent } from './pipeline/read-content.ts'
+import { assembleImage } from './write/assemble.ts'
+import { chunkCompression } from './write/chunk-compression.ts'
+import { planFilesystem, writeFilesystem } from './write/filesystem/write.ts'
 
 /** A release file is a few lines; what is larger is something else. */
 const MAX_RELEASE_SIZE = 64 * 1024

@@ -13,10 +13,7 @@ import { DEFAULT_POLICIES, parseImagePolicy } from '../formats/image-policy.ts'
 import { evaluateImagePolicy } from '../formats/image-policy-decision.ts'
 import type { VeritySuperblock } from '../formats/verity/superblock.ts'
 import { treeGeometry } from '../formats/verity/tree-geometry.ts'
-import { type Attempt, failureOf, resultOf } from './attempt.ts'
 import { readSuperblock } from './checks/subject.ts'
-import { type FilesystemContents, type ImageRelease, readContents } from './contents.ts'
-import { foundPartitions } from './found-partitions.ts'
 import type {
   FilesystemSummary,
   Inspection,
@@ -25,9 +22,12 @@ import type {
   ReleaseSummary,
   VeritySummary,
 } from './inspection.ts'
-import { type OpenImage, openImage } from './open-image.ts'
-import { collectRootHashes } from './root-hash-claims.ts'
-import { summarizeSignature } from './summarize-signature.ts'
+import { type Attempt, failureOf, resultOf } from './read/attempt.ts'
+import { type FilesystemContents, type ImageRelease, readContents } from './read/contents.ts'
+import { foundPartitions } from './read/found-partitions.ts'
+import { type OpenImage, openImage } from './read/open-image.ts'
+import { collectRootHashes } from './read/root-hash-claims.ts'
+import { summarizeSignature } from './read/summarize-signature.ts'
 
 /** Names of the algorithms in an EROFS superblock, by bit. */
 const ALGORITHMS = ['lz4', 'lzma', 'deflate', 'zstd']

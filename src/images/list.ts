@@ -13,8 +13,8 @@ import {
   type WalkEntry,
 } from '../formats/erofs/index.ts'
 import { decodeVis, encodeVis } from '../tree/vis.ts'
-import { openFilesystem } from './open-filesystem.ts'
-import { openImage } from './open-image.ts'
+import { openFilesystem } from './read/open-filesystem.ts'
+import { openImage } from './read/open-image.ts'
 
 type Named = Pick<WalkEntry, 'path' | 'inode'>
 

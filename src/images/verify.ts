@@ -4,6 +4,7 @@ import { toHex } from '../bytes/hex.ts'
 import { parseImagePolicy } from '../formats/image-policy.ts'
 import { extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
 import { type Check, type Finding, runChecks } from './checks/finding.ts'
+import { predictReaders, type ReaderVerdict } from './checks/predict-readers.ts'
 import { imagePolicy, sidecars } from './checks/readers.ts'
 import {
   certificateFingerprint,
@@ -15,8 +16,7 @@ import { examine, type Subject } from './checks/subject.ts'
 import { partitions, partitionTable } from './checks/table.ts'
 import { unusedSpace } from './checks/unused-space.ts'
 import { data, hashTree, rootHash, veritySuperblock } from './checks/verity.ts'
-import { openImage } from './open-image.ts'
-import { predictReaders, type ReaderVerdict } from './readers.ts'
+import { openImage } from './read/open-image.ts'
 import type { VerifyOptions } from './verify-options.ts'
 
 export interface Verification {

@@ -7,12 +7,12 @@ import { FormatError } from '../errors.ts'
 import { openFileSource } from '../files/file-source.ts'
 import { BLOCK_SIZE, MAGIC, SUPERBLOCK_OFFSET } from '../formats/erofs/layout.ts'
 import type { FileContent } from '../tree/model.ts'
-import { type AssemblyTools, assembleImage } from './assemble.ts'
-import { Batch } from './filesystem/batch.ts'
 import type { ImageResult, WrapOptions } from './options.ts'
 import { ordered } from './pipeline/ordered.ts'
 import { createPool, type Pool } from './pipeline/pool.ts'
 import { readContent } from './pipeline/read-content.ts'
+import { type AssemblyTools, assembleImage } from './write/assemble.ts'
+import { Batch } from './write/filesystem/batch.ts'
 
 const SQUASHFS_MAGIC = 0x73717368
 

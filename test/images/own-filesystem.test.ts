@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { checkErofs, openErofs } from '../../src/formats/erofs/index.ts'
 import { buildExtension } from '../../src/images/build.ts'
-import { openImage } from '../../src/images/open-image.ts'
+import { openImage } from '../../src/images/read/open-image.ts'
 import { noise, prose, writeFile, writeTreeOfSize } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 

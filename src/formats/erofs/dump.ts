@@ -5,11 +5,11 @@
 
 import { toHex } from '../../bytes/hex.ts'
 import type { Source } from '../../bytes/source.ts'
-import { openErofs } from './decode.ts'
-import { quote } from './decode-directory.ts'
-import type { Inode } from './decode-inode.ts'
-import type { Extent } from './extent.ts'
 import { ALGORITHM, LAYOUT } from './layout.ts'
+import { quote } from './read/decode-directory.ts'
+import type { Inode } from './read/decode-inode.ts'
+import type { Extent } from './read/extent.ts'
+import { openErofs } from './read/open.ts'
 
 const LAYOUT_NAMES = nameByValue(LAYOUT)
 const ALGORITHM_NAMES = nameByValue(ALGORITHM)

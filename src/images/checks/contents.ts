@@ -8,8 +8,8 @@ import {
   KINDS,
   parseEnvFile,
 } from '../../formats/release/index.ts'
-import { attempt, failureOf, resultOf } from '../attempt.ts'
-import type { ImageRelease } from '../contents.ts'
+import { attempt, failureOf, resultOf } from '../read/attempt.ts'
+import type { ImageRelease } from '../read/contents.ts'
 import type { Check, Problem } from './finding.ts'
 import type { Subject } from './subject.ts'
 

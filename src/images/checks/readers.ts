@@ -2,9 +2,9 @@
 
 import { parseImagePolicy } from '../../formats/image-policy.ts'
 import { evaluateImagePolicy } from '../../formats/image-policy-decision.ts'
-import { foundPartitions } from '../found-partitions.ts'
-import { predictReaders } from '../readers.ts'
+import { foundPartitions } from '../read/found-partitions.ts'
 import type { Check, Problem } from './finding.ts'
+import { predictReaders } from './predict-readers.ts'
 import type { Subject } from './subject.ts'
 
 /** A file that makes systemd refuse the image. */

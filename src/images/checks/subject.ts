@@ -2,12 +2,12 @@
 
 import { decodeVeritySuperblock, type VeritySuperblock } from '../../formats/verity/superblock.ts'
 import { treeGeometry } from '../../formats/verity/tree-geometry.ts'
-import { type Attempt, attempt, resultOf } from '../attempt.ts'
-import { type FilesystemContents, readContents } from '../contents.ts'
-import type { OpenImage } from '../open-image.ts'
-import { collectRootHashes, type RootHashes } from '../root-hash-claims.ts'
+import { type Attempt, attempt, resultOf } from '../read/attempt.ts'
+import { type FilesystemContents, readContents } from '../read/contents.ts'
+import type { OpenImage } from '../read/open-image.ts'
+import { collectRootHashes, type RootHashes } from '../read/root-hash-claims.ts'
 import type { VerifyOptions } from '../verify-options.ts'
-import { type TreeVerdict, verifyTree } from '../verify-tree.ts'
+import { type TreeVerdict, verifyTree } from './verify-tree.ts'
 
 export interface Subject {
   readonly image: OpenImage

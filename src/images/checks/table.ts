@@ -6,7 +6,7 @@ import {
   type GptPartition,
   partitionTypeName,
 } from '../../formats/gpt/index.ts'
-import type { SelectedPartitions } from '../select-partitions.ts'
+import type { SelectedPartitions } from '../read/select-partitions.ts'
 import type { Check, Problem } from './finding.ts'
 import type { Subject } from './subject.ts'
 

@@ -6,9 +6,9 @@
 import type { Source } from '../../bytes/source.ts'
 import { VERITY_SUPERBLOCK_SIZE } from '../../formats/verity/superblock.ts'
 import { treeGeometry } from '../../formats/verity/tree-geometry.ts'
-import { resultOf } from '../attempt.ts'
-import { findData } from '../find-data.ts'
-import type { OpenImage } from '../open-image.ts'
+import { resultOf } from '../read/attempt.ts'
+import { findData } from '../read/find-data.ts'
+import type { OpenImage } from '../read/open-image.ts'
 import type { Check, Problem } from './finding.ts'
 import { findSizeProblems, type Subject } from './subject.ts'
 

@@ -2,10 +2,10 @@
 
 import { equalBytes } from '../../bytes/equal.ts'
 import { toHex } from '../../bytes/hex.ts'
-import { failureOf, resultOf } from '../attempt.ts'
-import type { TreeDamage } from '../verify-tree.ts'
+import { failureOf, resultOf } from '../read/attempt.ts'
 import type { Check, Problem } from './finding.ts'
 import { findSizeProblems, type Subject } from './subject.ts'
+import type { TreeDamage } from './verify-tree.ts'
 
 /** Block size that every kernel accepts, since no page is smaller. */
 const PORTABLE_BLOCK_SIZE = 4096

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../../src/bytes/hex.ts'
 import { viewOf } from '../../../src/bytes/struct.ts'
+import { ALGORITHM } from '../../../src/formats/erofs/layout.ts'
 import {
   encodeIndex,
   measureIndex,
   type StoredChunk,
-} from '../../../src/formats/erofs/compressed-index.ts'
-import { ALGORITHM } from '../../../src/formats/erofs/layout.ts'
+} from '../../../src/formats/erofs/write/compressed-index.ts'
 
 const hex = (text: string) => text.replace(/\s/g, '')
 

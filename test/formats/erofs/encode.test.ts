@@ -2,11 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { toHex } from '../../../src/bytes/hex.ts'
 import { viewOf } from '../../../src/bytes/struct.ts'
 import { encodeUtf8 } from '../../../src/bytes/utf8.ts'
-import { encodeDirectory, measureDirectory } from '../../../src/formats/erofs/encode-directory.ts'
-import { encodeDevice, encodeInode } from '../../../src/formats/erofs/encode-inode.ts'
-import { encodeBlock0 } from '../../../src/formats/erofs/encode-superblock.ts'
-import { encodeXattrs, shareXattrs } from '../../../src/formats/erofs/encode-xattrs.ts'
 import { BLOCK_SIZE, LAYOUT } from '../../../src/formats/erofs/layout.ts'
+import {
+  encodeDirectory,
+  measureDirectory,
+} from '../../../src/formats/erofs/write/encode-directory.ts'
+import { encodeDevice, encodeInode } from '../../../src/formats/erofs/write/encode-inode.ts'
+import { encodeBlock0 } from '../../../src/formats/erofs/write/encode-superblock.ts'
+import { encodeXattrs, shareXattrs } from '../../../src/formats/erofs/write/encode-xattrs.ts'
 
 const epoch = 1700000000
 const common = { uid: 0, gid: 0, mtime: { seconds: epoch, nanoseconds: 0 }, xattrSize: 0 }

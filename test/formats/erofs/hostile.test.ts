@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { bytesSource } from '../../../src/bytes/source.ts'
 import { viewOf } from '../../../src/bytes/struct.ts'
 import { FormatError } from '../../../src/errors.ts'
-import { superblockChecksum } from '../../../src/formats/erofs/decode-superblock.ts'
 import { checkErofs, openErofs } from '../../../src/formats/erofs/index.ts'
 import { Superblock } from '../../../src/formats/erofs/layout.ts'
+import { superblockChecksum } from '../../../src/formats/erofs/read/decode-superblock.ts'
 import { readVector, VECTORS } from './vectors.ts'
 
 // Real images with a few bytes changed, and the checksum made to fit again: every one is read as

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BLOCK_SIZE, INODE_SLOT_SIZE } from '../../../src/formats/erofs/layout.ts'
-import { placeInodes } from '../../../src/formats/erofs/place-inodes.ts'
+import { placeInodes } from '../../../src/formats/erofs/write/place-inodes.ts'
 
 describe('placeInodes', () => {
   test('starts with the first inode and goes on behind it', () => {

@@ -4,7 +4,6 @@ import { concat } from '../../../src/bytes/concat.ts'
 import { bytesSource } from '../../../src/bytes/source.ts'
 import { encode, viewOf } from '../../../src/bytes/struct.ts'
 import { encodeUtf8 } from '../../../src/bytes/utf8.ts'
-import { superblockChecksum } from '../../../src/formats/erofs/decode-superblock.ts'
 import { checkErofs, openErofs } from '../../../src/formats/erofs/index.ts'
 import {
   ADVISE,
@@ -17,6 +16,7 @@ import {
   MapHeader,
   Superblock,
 } from '../../../src/formats/erofs/layout.ts'
+import { superblockChecksum } from '../../../src/formats/erofs/read/decode-superblock.ts'
 import { tinyImage } from './tiny-image.ts'
 
 // What Linux reads and mkfs.erofs does not write, or not in a small image.

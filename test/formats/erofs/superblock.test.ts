@@ -3,9 +3,6 @@ import { concat } from '../../../src/bytes/concat.ts'
 import { bytesSource } from '../../../src/bytes/source.ts'
 import { decode, encode, viewOf } from '../../../src/bytes/struct.ts'
 import { encodeUtf8 } from '../../../src/bytes/utf8.ts'
-import { superblockChecksum } from '../../../src/formats/erofs/decode-superblock.ts'
-import { encodeDirectory } from '../../../src/formats/erofs/encode-directory.ts'
-import { encodeInode } from '../../../src/formats/erofs/encode-inode.ts'
 import { checkErofs, openErofs } from '../../../src/formats/erofs/index.ts'
 import {
   FILE_TYPE,
@@ -15,6 +12,9 @@ import {
   S_IFREG,
   Superblock,
 } from '../../../src/formats/erofs/layout.ts'
+import { superblockChecksum } from '../../../src/formats/erofs/read/decode-superblock.ts'
+import { encodeDirectory } from '../../../src/formats/erofs/write/encode-directory.ts'
+import { encodeInode } from '../../../src/formats/erofs/write/encode-inode.ts'
 import { readVector } from './vectors.ts'
 
 /** The image with other fields, and a checksum that fits. */

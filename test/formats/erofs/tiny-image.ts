@@ -2,13 +2,13 @@
 
 import { concat } from '../../../src/bytes/concat.ts'
 import { encodeUtf8 } from '../../../src/bytes/utf8.ts'
-import { encodeDirectory } from '../../../src/formats/erofs/encode-directory.ts'
-import { encodeInode, type InodeFields } from '../../../src/formats/erofs/encode-inode.ts'
+import { FILE_TYPE, LAYOUT, S_IFDIR, S_IFREG } from '../../../src/formats/erofs/layout.ts'
+import { encodeDirectory } from '../../../src/formats/erofs/write/encode-directory.ts'
+import { encodeInode, type InodeFields } from '../../../src/formats/erofs/write/encode-inode.ts'
 import {
   type CompressionRecord,
   encodeBlock0,
-} from '../../../src/formats/erofs/encode-superblock.ts'
-import { FILE_TYPE, LAYOUT, S_IFDIR, S_IFREG } from '../../../src/formats/erofs/layout.ts'
+} from '../../../src/formats/erofs/write/encode-superblock.ts'
 
 /** An inode and the bytes behind it. */
 export interface TinyInode {

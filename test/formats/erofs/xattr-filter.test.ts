@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findHiddenXattr, xattrFilterBit } from '../../../src/formats/erofs/xattr-filter.ts'
+import { findHiddenXattr, xattrFilterBit } from '../../../src/formats/erofs/read/xattr-filter.ts'
 
 const cases = [
   ['security.selinux', 11],

@@ -1,0 +1,137 @@
+/**
+ * Extended attributes of an inode: inline entries and shared ones.
+ *
+ * See "Extended attributes" in https://erofs.docs.kernel.org/en/latest/core_ondisk.html
+ */
+
+import { alignUp } from '../../../bytes/align.ts'
+import { concat } from '../../../bytes/concat.ts'
+import { readRange, type Source } from '../../../bytes/source.ts'
+import { decode, viewOf } from '../../../bytes/struct.ts'
+import { decodeUtf8, encodeUtf8 } from '../../../bytes/utf8.ts'
+import {
+  EROFS,
+  XATTR_LONG_PREFIX,
+  XATTR_PREFIX,
+  XATTR_UNIT,
+  XattrEntry,
+  XattrIbodyHeader,
+} from '../layout.ts'
+import type { Inode } from './decode-inode.ts'
+import { badInode } from './extent.ts'
+import type { Volume } from './volume.ts'
+import type { XattrPrefixes } from './xattr-prefixes.ts'
+
+/** One attribute as stored. */
+export interface StoredXattr {
+  /** Full name. */
+  readonly name: string
+  readonly value: Uint8Array
+  /** Absolute byte offset of the entry. */
+  readonly offset: number
+  /** Bytes of the entry, with padding. */
+  readonly size: number
+  /** Lies in the area that several inodes refer to. */
+  readonly shared: boolean
+}
+
+export interface XattrArea {
+  /** Inverted Bloom filter of the names; 0 where there is none. */
+  readonly nameFilter: number
+  /** Shared ones first, each in the order stored. */
+  readonly entries: readonly StoredXattr[]
+}
+
+/**
+ * Full name to value.
+ *
+ * @throws FormatError where the area is not sound, or a name occurs twice or is not UTF-8.
+ */
+export async function readXattrs(
+  volume: Volume,
+  prefixes: XattrPrefixes,
+  inode: Inode,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { entries } = await readXattrArea(volume, prefixes, inode)
+  return new Map(entries.map(({ name, value }) => [name, value]))
+}
+
+/** The attributes of `inode` and where they lie; throws as {@link readXattrs}. */
+export async function readXattrArea(
+  volume: Volume,
+  prefixes: XattrPrefixes,
+  inode: Inode,
+): Promise<XattrArea> {
+  if (inode.xattrSize === 0) return { nameFilter: 0, entries: [] }
+  if (inode.xattrSize === XattrIbodyHeader.size) {
+    throw badInode(inode, 'an xattr area without entries', 'UNSUPPORTED')
+  }
+  const start = inode.offset + inode.inodeSize
+  const what = `the xattrs of inode ${inode.nid}`
+  const area = await readRange(volume.metadata, start, inode.xattrSize, EROFS, what)
+  const { sharedCount, nameFilter } = decode(XattrIbodyHeader, area)
+  let at = XattrIbodyHeader.size + sharedCount * XATTR_UNIT
+  if (at > area.length) throw badInode(inode, `${sharedCount} shared xattrs in too small an area`)
+  const entries: StoredXattr[] = []
+  const view = viewOf(area)
+  for (let index = 0; index < sharedCount; index++) {
+    const id = view.getUint32(XattrIbodyHeader.size + index * XATTR_UNIT, true)
+    const address = volume.fields.xattrBlkaddr * volume.blockSize + id * XATTR_UNIT
+    const stored = await readShared(volume.metadata, address, inode)
+    entries.push({ ...decodeEntry(stored, 0, inode, prefixes), offset: address, shared: true })
+  }
+  // Room that was reserved and not used is zero.
+  while (area.subarray(at).some((byte) => byte !== 0)) {
+    const entry = decodeEntry(area, at, inode, prefixes)
+    entries.push({ ...entry, offset: start + at, shared: false })
+    at += entry.size
+  }
+  assertDistinct(inode, entries)
+  return { nameFilter, entries }
+}
+
+function assertDistinct(inode: Inode, entries: readonly StoredXattr[]): void {
+  const names = new Set<string>()
+  for (const { name } of entries) {
+    if (names.has(name)) throw badInode(inode, `its xattr ${name} is stored twice`)
+    names.add(name)
+  }
+}
+
+/** The bytes of an entry in the shared area. */
+async function readShared(source: Source, offset: number, inode: Inode): Promise<Uint8Array> {
+  const what = `a shared xattr of inode ${inode.nid}`
+  const head = decode(XattrEntry, await readRange(source, offset, XattrEntry.size, EROFS, what))
+  const size = XattrEntry.size + head.nameLen + head.valueSize
+  return readRange(source, offset, size, EROFS, what)
+}
+
+function decodeEntry(
+  area: Uint8Array,
+  at: number,
+  inode: Inode,
+  prefixes: XattrPrefixes,
+): Pick<StoredXattr, 'name' | 'value' | 'size'> {
+  const nameStart = at + XattrEntry.size
+  if (nameStart > area.length) throw badInode(inode, 'an xattr ends outside its area')
+  const { nameLen, nameIndex, valueSize } = decode(XattrEntry, area, at)
+  const valueStart = nameStart + nameLen
+  const end = valueStart + valueSize
+  if (end > area.length) throw badInode(inode, 'an xattr ends outside its area')
+  const prefix = findPrefix(nameIndex, prefixes)
+  if (!prefix) throw badInode(inode, `an xattr has the unknown name index ${nameIndex}`)
+  const name = decodeUtf8(concat(prefix, area.subarray(nameStart, valueStart)))
+  if (name === undefined) throw badInode(inode, 'the name of an xattr is not UTF-8')
+  if (name.includes('\0')) throw badInode(inode, 'the name of an xattr holds a NUL')
+  return {
+    name,
+    value: area.slice(valueStart, end),
+    size: alignUp(end - at, XATTR_UNIT),
+  }
+}
+
+function findPrefix(nameIndex: number, { names }: XattrPrefixes): Uint8Array | undefined {
+  if (nameIndex & XATTR_LONG_PREFIX) return names[nameIndex & ~XATTR_LONG_PREFIX]
+  const prefix = XATTR_PREFIX[nameIndex]
+  return prefix === undefined ? undefined : encodeUtf8(prefix)
+}

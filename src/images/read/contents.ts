@@ -1,0 +1,156 @@
+/**
+ * What the file system of an image says about the extension: its hierarchies, its release files,
+ * and what must not be there.
+ */
+
+import { concat } from '../../bytes/concat.ts'
+import { decodeUtf8 } from '../../bytes/utf8.ts'
+import { FormatError } from '../../errors.ts'
+import { type Erofs, type Inode, openErofs } from '../../formats/erofs/index.ts'
+import {
+  type ExtensionKind,
+  findReleaseFile,
+  imageNameOf,
+  KINDS,
+  parseEnvFile,
+  type Release,
+  type ReleaseDirectoryEntry,
+  type ReleaseFileLookup,
+} from '../../formats/release/index.ts'
+import { type Attempt, attempt } from './attempt.ts'
+import type { OpenImage } from './open-image.ts'
+import { lookupInTree, type MountedTree, resolveInTree } from './resolve-path.ts'
+
+/** The release file of one kind. */
+export interface ImageRelease {
+  readonly kind: ExtensionKind
+  /** The image's name as systemd takes it from the file name; undefined where there is none. */
+  readonly imageName: string | undefined
+  /** Which file it would read, or why none. */
+  readonly lookup: ReleaseFileLookup | undefined
+  /** Its path in the image and its fields. */
+  readonly path: string | undefined
+  readonly release: Attempt<Release> | undefined
+}
+
+export interface FilesystemContents {
+  readonly erofs: Erofs
+  /** Names in the root directory as it will be mounted, sorted. */
+  readonly topLevel: readonly string[]
+  /** One of each kind that the image is, or should be. */
+  readonly releases: readonly ImageRelease[]
+  /** Whether `/usr/lib/os-release` exists, which makes systemd refuse the image. */
+  readonly hasOsRelease: boolean
+}
+
+/** A release file is a few lines; what is larger is something else. */
+const MAX_RELEASE_SIZE = 64 * 1024
+const MAX_NAMES = 10_000
+
+/** Reads them, or undefined where there is no EROFS to read. */
+export async function readContents(
+  image: OpenImage,
+  kind: ExtensionKind | undefined,
+): Promise<Attempt<FilesystemContents> | undefined> {
+  const { data, filesystem, designator } = image
+  if (!data || filesystem !== 'erofs') return undefined
+  return attempt(async () => {
+    const erofs = await openErofs(data.source)
+    const tree = { erofs, designator }
+    const kinds = kind ? [kind] : await guessKinds(image.fileName, tree)
+    const releases: ImageRelease[] = []
+    for (const each of kinds) releases.push(await readRelease(tree, each, image.fileName))
+    return {
+      erofs,
+      topLevel: designator === 'usr' ? ['usr'] : await listNames(erofs, erofs.root),
+      releases,
+      hasOsRelease: (await resolveInTree(tree, 'usr/lib/os-release')) !== undefined,
+    }
+  })
+}
+
+/** What the file name says, or else which release directories there are. */
+async function guessKinds(fileName: string, tree: MountedTree): Promise<ExtensionKind[]> {
+  if (fileName.endsWith('.sysext.raw')) return ['sysext']
+  if (fileName.endsWith('.confext.raw')) return ['confext']
+  const kinds: ExtensionKind[] = []
+  for (const kind of ['sysext', 'confext'] as const) {
+    const directory = await resolveInTree(tree, KINDS[kind].releaseDirectory)
+    if (directory?.inode.kind === 'directory') kinds.push(kind)
+  }
+  return kinds
+}
+
+async function readRelease(
+  tree: MountedTree,
+  kind: ExtensionKind,
+  fileName: string,
+): Promise<ImageRelease> {
+  const imageName = imageNameOf(kind, fileName)
+  const entries = await listReleaseDirectory(tree, kind)
+  const lookup = imageName === undefined ? undefined : findReleaseFile(imageName, entries)
+  const path =
+    lookup && 'file' in lookup ? `${KINDS[kind].releaseDirectory}/${lookup.file}` : undefined
+  const release = path === undefined ? undefined : await attempt(() => readFields(tree, path))
+  return { kind, imageName, lookup, path, release }
+}
+
+async function listReleaseDirectory(
+  tree: MountedTree,
+  kind: ExtensionKind,
+): Promise<ReleaseDirectoryEntry[]> {
+  const directory = await resolveInTree(tree, KINDS[kind].releaseDirectory)
+  if (directory?.inode.kind !== 'directory') return []
+  const entries: ReleaseDirectoryEntry[] = []
+  for (const name of await listNames(tree.erofs, directory.inode)) {
+    entries.push(await describeEntry(tree, [...directory.path, name], name))
+  }
+  return entries
+}
+
+async function describeEntry(
+  tree: MountedTree,
+  path: readonly string[],
+  name: string,
+): Promise<ReleaseDirectoryEntry> {
+  const inode = await lookupInTree(tree, path)
+  if (inode?.kind === 'symlink') {
+    const target = (await resolveInTree(tree, path.join('/')))?.inode.kind
+    const leadsTo = target === undefined ? 'missing' : target === 'file' ? 'file' : 'other'
+    return { name, kind: 'symlink', target: leadsTo }
+  }
+  if (inode?.kind !== 'file') return { name, kind: 'other' }
+  const strict = (await tree.erofs.xattrs(inode)).get('user.extension-release.strict')
+  return { name, kind: 'file', strict: strict && decodeUtf8(strict) }
+}
+
+async function readFields(tree: MountedTree, path: string): Promise<Release> {
+  const found = await resolveInTree(tree, path)
+  if (found?.inode.kind !== 'file') {
+    throw new FormatError(path, 'BAD_VALUE', 'is not a regular file')
+  }
+  return parseEnvFile(await readFile(tree.erofs, found.inode, path), path)
+}
+
+async function readFile(erofs: Erofs, inode: Inode, path: string): Promise<Uint8Array> {
+  if (inode.size > MAX_RELEASE_SIZE) {
+    throw new FormatError(path, 'TOO_LARGE', `a release file of ${inode.size} bytes`)
+  }
+  const parts: Uint8Array[] = []
+  for await (const part of erofs.read(inode)) parts.push(part.slice())
+  return concat(...parts)
+}
+
+/** Names that are UTF-8, without the dots, in byte order. */
+async function listNames(erofs: Erofs, directory: Inode): Promise<string[]> {
+  const names: string[] = []
+  for await (const entry of erofs.readdir(directory)) {
+    const name = decodeUtf8(entry.name)
+    if (name === undefined || name === '.' || name === '..') continue
+    if (names.length === MAX_NAMES) {
+      throw new FormatError('erofs', 'TOO_LARGE', `a directory of more than ${MAX_NAMES} names`)
+    }
+    names.push(name)
+  }
+  return names
+}
