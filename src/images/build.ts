@@ -77,6 +77,7 @@ export async function buildExtension(options: BuildOptions): Promise<BuildResult
     // The manifest may have added what the folder did not have.
     if (options.manifest) assertHierarchies(tree, kind)
     const plan = planFilesystem(tree, epoch.seconds)
+    let treeWarnings: readonly string[] | undefined
 
     const image = await assembleImage({
       ...options,
@@ -84,6 +85,9 @@ export async function buildExtension(options: BuildOptions): Promise<BuildResult
       kind,
       version,
       maxBlocks: plan.maxBlocks,
+      onUnderWay: () => {
+        treeWarnings = findWarnings(tree, kind)
+      },
       write: ({ stock, sink, salt, filesystemUuid: uuid }) => {
         const report = (done: number, total: number) => onProgress?.({ step: 'read', done, total })
         const settings = { salt, uuid, epoch: epoch.seconds, compression, onProgress: report }
@@ -101,7 +105,12 @@ export async function buildExtension(options: BuildOptions): Promise<BuildResult
       files: plan.inventory.inodes.length,
       contentSize: plan.contentSize,
       xattrs: xattrs.available ? { read: true } : { read: false, reason: xattrs.reason },
-      warnings: [...warnings, ...stamp.warnings, ...image.warnings, ...findWarnings(tree, kind)],
+      warnings: [
+        ...warnings,
+        ...stamp.warnings,
+        ...image.warnings,
+        ...(treeWarnings ?? findWarnings(tree, kind)),
+      ],
     }
   } finally {
     await pool.close()

@@ -10,8 +10,8 @@ import {
   policyFor,
 } from '../../src/formats/image-policy.ts'
 import { evaluateImagePolicy } from '../../src/formats/image-policy-decision.ts'
-import { foundPartitions } from '../../src/images/found-partitions.ts'
-import { openImage } from '../../src/images/open-image.ts'
+import { foundPartitions } from '../../src/images/read/found-partitions.ts'
+import { openImage } from '../../src/images/read/open-image.ts'
 import { makeKey } from '../support/keys.ts'
 import { outputInTree, runInTree } from '../support/reference-trees.ts'
 import { makeWithRepart } from '../support/repart.ts'

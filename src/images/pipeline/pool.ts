@@ -17,6 +17,9 @@ export interface Pool {
 
 /** Bytes of work from which starting threads pays. */
 const THREADS_ABOVE = 4 * 1024 * 1024
+/** Jobs for each thread, and for all of them: this thread may be busy for 50 ms in between. */
+const JOBS_PER_THREAD = 3
+const MIN_JOBS = 40
 
 /** What a worker posts back. */
 export type Reply = { readonly result: JobResult } | { readonly error: PlainError }
@@ -35,7 +38,7 @@ export function createPool(threads: number | undefined, compression?: ChunkCompr
   if (threads !== undefined) start(threads)
   return {
     get window() {
-      return Math.max(1, workers.length * 3)
+      return workers.length === 0 ? 1 : Math.max(MIN_JOBS, workers.length * JOBS_PER_THREAD)
     },
     expect(bytes) {
       expected += bytes

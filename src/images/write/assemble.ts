@@ -32,6 +32,8 @@ export interface Assembly extends LayoutOptions {
   readonly maxBlocks: number
   /** Writes the file system and returns its first block. */
   readonly write: (tools: AssemblyTools) => Promise<Uint8Array>
+  /** Called once there is work for the threads and time for something else, if ever. */
+  readonly onUnderWay?: () => void
 }
 
 /** What the writer of a file system works with. */
@@ -61,9 +63,14 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
     const salt = identity.veritySalt
     const { verityUuid, filesystemUuid } = identity
     const { maxBlocks } = assembly
-    const sink = new ImageWriter(output, stock, { sectorSize, salt, verityUuid, maxBlocks })
-    const writing = assembly.write({ stock, sink, salt, filesystemUuid })
-    const [block0] = await Promise.all([writing, assembly.signing && loadEncoder()])
+    const onUnderWay = () => {
+      // Signing loads it again: a failure shows there.
+      if (assembly.signing) loadEncoder().catch(() => {})
+      assembly.onUnderWay?.()
+    }
+    const options = { sectorSize, salt, verityUuid, maxBlocks, onUnderWay }
+    const sink = new ImageWriter(output, stock, options)
+    const block0 = await assembly.write({ stock, sink, salt, filesystemUuid })
     const written = await sink.finish(block0)
 
     const rootHash = toHex(written.rootHash)

@@ -28,6 +28,8 @@ export interface ImageWriterOptions {
   readonly verityUuid: string
   /** Blocks the file system cannot exceed. */
   readonly maxBlocks: number
+  /** Called with the first result: the threads have work for a while then. */
+  readonly onUnderWay?: () => void
 }
 
 /** What is in place after `finish`. */
@@ -79,6 +81,7 @@ export class ImageWriter implements BlockSink {
   }
 
   async append({ buffer, size, digests }: JobResult): Promise<void> {
+    if (this.#nextBlock === 1) this.#options.onUnderWay?.()
     this.#tree.append(digests)
     const position = this.#start + this.#nextBlock * VERITY_BLOCK_SIZE
     this.#nextBlock += size / VERITY_BLOCK_SIZE
