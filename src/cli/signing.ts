@@ -2,6 +2,7 @@
 
 import { KeyError } from '../errors.ts'
 import type { Signing } from '../images/options.ts'
+import { findValidityWarning } from '../keys/certificate.ts'
 import { type FileSigner, type FileSignerOptions, fileSigner } from '../keys/file-signer.ts'
 import { readPassphraseFile } from '../keys/passphrase.ts'
 import type { ValuesOf } from './arguments.ts'
@@ -39,12 +40,13 @@ export async function loadSigning(values: SigningValues, context: Context): Prom
       { privateKey, certificate, passphrase: passphrase?.bytes },
       context,
     )
+    const validity = findValidityWarning(signer.certificate, context.now(), certificate)
     return {
       signing: { signer, certificate: signer.certificate.der },
       warnings: [
         ...(passphrase?.warnings ?? []),
         ...signer.warnings,
-        ...findValidityWarnings(signer, certificate, context.now()),
+        ...(validity === undefined ? [] : [validity]),
       ],
       forget: () => signer.forget(),
     }
@@ -95,16 +97,4 @@ function findMistakes(values: SigningValues): UsageError[] {
       hint: 'extsign keys new makes a key; --unsigned builds without a signature',
     }),
   ]
-}
-
-/** Neither kernel nor systemd look at the dates; people who read them do. */
-function findValidityWarnings({ certificate }: FileSigner, path: string, now: Date): string[] {
-  const { notBefore, notAfter } = certificate
-  if (now < notBefore) return [`certificate ${path} is not valid before ${day(notBefore)}`]
-  if (now > notAfter) return [`certificate ${path} expired on ${day(notAfter)}`]
-  return []
-}
-
-function day(date: Date): string {
-  return date.toISOString().slice(0, 10)
 }
