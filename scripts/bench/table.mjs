@@ -40,7 +40,7 @@ function formatRow({ name, target, ratio, ours, peer, sizes }) {
 }
 
 /** @param {number} value */
-const seconds = (value) => `${value.toFixed(2)} s`
+const seconds = (value) => `${value.toFixed(value < 0.1 ? 3 : 2)} s`
 
 /** @param {number} bytes */
 const mebibytes = (bytes) => (bytes / 2 ** 20).toFixed(bytes < 100 * 2 ** 20 ? 1 : 0)
