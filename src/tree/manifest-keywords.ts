@@ -3,10 +3,23 @@
 import { fromBase64 } from '../bytes/base64.ts'
 import { fromHex } from '../bytes/hex.ts'
 import { encodeCapability } from './capability.ts'
-import type { ManifestFields } from './manifest.ts'
-import type { TreeNode } from './model.ts'
+import type { Time, TreeNode } from './model.ts'
 import { decodeVis } from './vis.ts'
 import { assertStorableXattr } from './xattr-names.ts'
+
+/** What a line says of its path; what it does not mention stays as it is. */
+export interface ManifestFields {
+  readonly kind?: TreeNode['kind']
+  readonly mode?: number
+  readonly uid?: number
+  readonly gid?: number
+  readonly mtime?: Time
+  /** Target of a symbolic link. */
+  readonly target?: Uint8Array
+  readonly device?: { readonly major: number; readonly minor: number }
+  /** Attributes to set; those of the tree with other names stay. */
+  readonly xattrs?: ReadonlyMap<string, Uint8Array>
+}
 
 /** Turns a value into fields; throws SyntaxError for one that means nothing. */
 type ParseValue = (value: string, keyword: string, fields: ManifestFields) => ManifestFields

@@ -15,23 +15,8 @@
 import { TreeError } from '../errors.ts'
 import { describePath } from './host-path.ts'
 import { isDots, splitPath } from './lookup.ts'
-import { KEYWORDS } from './manifest-keywords.ts'
-import type { Time, TreeNode } from './model.ts'
+import { KEYWORDS, type ManifestFields } from './manifest-keywords.ts'
 import { decodeVis } from './vis.ts'
-
-/** What a line says of its path; what it does not mention stays as it is. */
-export interface ManifestFields {
-  readonly kind?: TreeNode['kind']
-  readonly mode?: number
-  readonly uid?: number
-  readonly gid?: number
-  readonly mtime?: Time
-  /** Target of a symbolic link. */
-  readonly target?: Uint8Array
-  readonly device?: { readonly major: number; readonly minor: number }
-  /** Attributes to set; those of the tree with other names stay. */
-  readonly xattrs?: ReadonlyMap<string, Uint8Array>
-}
 
 export interface ManifestEntry {
   /** Number of the line, from 1. */

@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes/hex.ts'
 import { TreeError } from '../../src/errors.ts'
-import { type ManifestFields, parseManifest } from '../../src/tree/manifest.ts'
+import { parseManifest } from '../../src/tree/manifest.ts'
+import type { ManifestFields } from '../../src/tree/manifest-keywords.ts'
 
 function fieldsOf(line: string): ManifestFields | undefined {
   return parseManifest(line, 'manifest').entries[0]?.fields
