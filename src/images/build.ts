@@ -117,7 +117,9 @@ export async function buildExtension(options: BuildOptions): Promise<BuildResult
   }
 }
 
+/** Both the name and the name of the file must be such that systemd finds the release file. */
 function assertFileName({ kind, output }: BuildOptions, name: string): void {
+  extensionReleasePath(kind, name)
   const verdict = checkFileName(kind, basename(output), name)
   if (!verdict.loads) throw new ImageError('BAD_NAME', verdict.reason, { hint: verdict.hint })
 }

@@ -138,6 +138,13 @@ describe('buildExtension', () => {
     })
   })
 
+  test('refuses a name that is none before it looks at the file name', async () => {
+    await expect(build(treeOf({ x: 'x' }), { name: 'a/b' })).rejects.toMatchObject({
+      code: 'BAD_NAME',
+      message: 'image name "a/b" has a slash',
+    })
+  })
+
   test('refuses an output inside the tree', async () => {
     const tree = treeOf({ x: 'x' })
     const output = join(tree, 'usr', 'inside.raw')
