@@ -1,0 +1,21 @@
+/** TPM_CC: TPM 2.0 Library part 2 §6.5.2. */
+export const CommandCode = {
+  evictControl: 0x0120,
+  createPrimary: 0x0131,
+  startup: 0x0144,
+  create: 0x0153,
+  import: 0x0156,
+  load: 0x0157,
+  unseal: 0x015e,
+  flushContext: 0x0165,
+  loadExternal: 0x0167,
+  policyAuthorize: 0x016a,
+  policyAuthValue: 0x016b,
+  readPublic: 0x0173,
+  startAuthSession: 0x0176,
+  verifySignature: 0x0177,
+  getCapability: 0x017a,
+  pcrRead: 0x017e,
+  policyPcr: 0x017f,
+  policyGetDigest: 0x0189,
+} as const
