@@ -110,3 +110,55 @@ export type ImageErrorCode =
 
 /** An extension image cannot be built, read or used as asked. */
 export class ImageError extends ExtsignError<ImageErrorCode> {}
+
+export type CredentialErrorCode =
+  | 'BAD_NAME'
+  | 'BAD_TIME'
+  | 'BAD_OPTION'
+  | 'BAD_HOST_SECRET'
+  | 'BAD_SCOPE'
+  | 'TOO_LARGE'
+  | 'UNSUPPORTED'
+  | 'KEY_NEEDED'
+  | 'WRONG_KEY'
+  | 'NULL_REFUSED'
+  | 'NAME_MISMATCH'
+  | 'EXPIRED'
+
+/** A credential cannot be sealed as asked, or must not be opened here. */
+export class CredentialError extends ExtsignError<CredentialErrorCode> {}
+
+export type TpmErrorCode =
+  | 'BAD_DEVICE'
+  | 'NOT_FOUND'
+  | 'DENIED'
+  | 'IO'
+  | 'BAD_RESPONSE'
+  | 'REFUSED'
+  | 'NO_KEY'
+  | 'NO_BANK'
+  | 'OTHER_TPM'
+  | 'LOCKED_OUT'
+  | 'WRONG_PCRS'
+  | 'WRONG_POLICY'
+  | 'NO_SIGNATURE'
+  | 'BAD_SIGNATURE'
+
+/** A TPM cannot be reached, or does not do what it was asked for. */
+export class TpmError extends ExtsignError<TpmErrorCode> {
+  /** What the TPM answered (TPM_RC), where it did. */
+  readonly responseCode: number | undefined
+
+  constructor(
+    code: TpmErrorCode,
+    message: string,
+    options: {
+      readonly hint?: string | undefined
+      readonly cause?: unknown
+      readonly responseCode?: number | undefined
+    } = {},
+  ) {
+    super(code, message, options)
+    this.responseCode = options.responseCode
+  }
+}

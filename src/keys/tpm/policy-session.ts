@@ -1,0 +1,143 @@
+/** Fulfilling a policy: the TPM looks at its PCRs, and at a signature that approves of them. */
+
+import { concat } from '../../bytes/concat.ts'
+import { equalBytes } from '../../bytes/equal.ts'
+import { sha256 } from '../../crypto/sha256.ts'
+import { TpmError } from '../../errors.ts'
+import { findPcrSignature, type PcrSignatures } from '../../formats/pcr-signature.ts'
+import {
+  LoadExternal,
+  PolicyAuthorize,
+  PolicyGetDigest,
+  PolicyPcr,
+  VerifySignature,
+} from '../../formats/tpm2/commands.ts'
+import { Algorithm, Handle } from '../../formats/tpm2/constants.ts'
+import { type PcrBank, pcrBankAlgorithm, pcrsOf } from '../../formats/tpm2/pcr.ts'
+import type { PolicyKey } from '../../formats/tpm2/policy-key.ts'
+import { ResponseCode } from '../../formats/tpm2/response-code.ts'
+import { entityOf, isRefusal, type TpmConnection } from './connection.ts'
+import type { Session } from './session.ts'
+
+/** A policy with everything that is needed to fulfil it. */
+export interface Policy {
+  readonly bank: PcrBank
+  /** Literal PCRs; 0 is none. */
+  readonly pcrMask: number
+  readonly authorize:
+    | { readonly key: PolicyKey; readonly pcrMask: number; readonly signatures: PcrSignatures }
+    | undefined
+  /** What the session must have in the end. */
+  readonly digest: Uint8Array
+}
+
+const NONE = new Uint8Array()
+
+/**
+ * Brings a policy session to the state that opens the object.
+ *
+ * @throws TpmError NO_SIGNATURE, BAD_SIGNATURE, WRONG_PCRS
+ */
+export async function fulfil(
+  connection: TpmConnection,
+  session: Session,
+  policy: Policy,
+): Promise<void> {
+  if (policy.authorize) await authorize(connection, session, policy.bank, policy.authorize)
+  if (policy.pcrMask !== 0) await lookAtPcrs(connection, session, policy.bank, policy.pcrMask)
+  const digest = await readDigest(connection, session)
+  if (!equalBytes(digest, policy.digest)) throw wrongPcrs(policy)
+}
+
+/** What to say where PCRs have other values than those sealed for. */
+export function wrongPcrs({ bank, pcrMask }: Policy): TpmError {
+  const pcrs = pcrsOf(pcrMask).join('+')
+  return new TpmError('WRONG_PCRS', `PCR ${pcrs} (${bank}) is not what this was sealed for`, {
+    hint: 'another kernel, firmware or boot phase; seal again for the state of now',
+  })
+}
+
+async function authorize(
+  connection: TpmConnection,
+  session: Session,
+  bank: PcrBank,
+  { key, pcrMask, signatures }: NonNullable<Policy['authorize']>,
+): Promise<void> {
+  await lookAtPcrs(connection, session, bank, pcrMask)
+  const approved = await readDigest(connection, session)
+  const wanted = { bank, pcrMask, fingerprint: key.fingerprint, policy: approved }
+  const found = findPcrSignature(signatures, wanted)
+  if (found.kind === 'missing') throw noSignature(found.field, bank, pcrMask)
+  const { handle } = await connection.run(LoadExternal, {
+    parameters: { private: NONE, publicArea: key.area, hierarchy: Handle.owner },
+  })
+  await connection.holding(handle, async () => {
+    const ticket = await verify(connection, { handle, name: key.name }, approved, found.signature)
+    await connection.run(PolicyAuthorize, {
+      handles: [entityOf(session.handle)],
+      parameters: { approved, reference: NONE, keyName: key.name, ticket },
+    })
+  })
+}
+
+async function verify(
+  connection: TpmConnection,
+  key: { readonly handle: number; readonly name: Uint8Array },
+  approved: Uint8Array,
+  signature: Uint8Array,
+) {
+  try {
+    const { response } = await connection.run(VerifySignature, {
+      handles: [key],
+      parameters: {
+        // The policy and an empty reference.
+        digest: sha256(concat(approved, NONE)),
+        signature: { scheme: Algorithm.rsassa, hash: Algorithm.sha256, signature },
+      },
+    })
+    return response.ticket
+  } catch (cause) {
+    if (!isRefusal(cause, ResponseCode.signature)) throw cause
+    const { responseCode } = cause
+    throw new TpmError('BAD_SIGNATURE', 'the signature of the PCR policy does not verify', {
+      cause,
+      responseCode,
+      hint: 'it must be RSASSA-PKCS1-v1_5 with SHA-256, in every bank',
+    })
+  }
+}
+
+async function lookAtPcrs(
+  connection: TpmConnection,
+  session: Session,
+  bank: PcrBank,
+  mask: number,
+): Promise<void> {
+  // No digest: whatever the values are now goes into the policy.
+  await connection.run(PolicyPcr, {
+    handles: [entityOf(session.handle)],
+    parameters: { digest: NONE, pcrs: [{ bank: pcrBankAlgorithm(bank), mask }] },
+  })
+}
+
+async function readDigest(connection: TpmConnection, session: Session): Promise<Uint8Array> {
+  const handles = [entityOf(session.handle)]
+  return (await connection.run(PolicyGetDigest, { handles, parameters: {} })).response.digest
+}
+
+function noSignature(field: string, bank: PcrBank, mask: number): TpmError {
+  const pcrs = pcrsOf(mask).join('+')
+  const facts: Readonly<Record<string, string>> = {
+    bank: `no signature for bank ${bank}`,
+    key: 'no signature by the key this was sealed for',
+    pcrs: `no signature of this key for PCR ${pcrs} alone`,
+    policy: `no signature approves of PCR ${pcrs} (${bank}) as it is now`,
+    signature: `the policy of PCR ${pcrs} (${bank}) as it is now is listed and not signed`,
+  }
+  const fact = facts[field] ?? field
+  const hint = {
+    key: 'the image was signed by another key; --tpm2-signature names another file',
+    policy: 'wrong kernel image, wrong boot phase, or something extended the PCR',
+  }[field]
+  return new TpmError('NO_SIGNATURE', fact, { hint })
+}
