@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { formatTime, parseTime, toMicroseconds } from '../../src/credentials/time.ts'
+
+/** 2026-11-20 15:04:05.678901 UTC. */
+const NOW = 1_795_187_045_678_901n
+const iso = (text: string) => {
+  const time = parseTime(text, NOW)
+  return time === undefined ? undefined : formatTime(time)
+}
+
+test.each([
+  ['2027-01-31 UTC', '2027-01-31T00:00:00Z'],
+  ['2027-01-31 12:30 UTC', '2027-01-31T12:30:00Z'],
+  ['2027-01-31 12:30:15 UTC', '2027-01-31T12:30:15Z'],
+  ['2027-01-31 12:30:15.25 UTC', '2027-01-31T12:30:15.250Z'],
+  ['2027-01-31T12:30:15Z', '2027-01-31T12:30:15Z'],
+  ['2027-01-31T12:30:15+02:00', '2027-01-31T10:30:15Z'],
+  ['2027-01-31T23:30:15-0130', '2027-02-01T01:00:15Z'],
+  ['2028-02-29 UTC', '2028-02-29T00:00:00Z'],
+  ['12:30 UTC', '2026-11-20T12:30:00Z'],
+  ['@1700000000', '2023-11-14T22:13:20Z'],
+  [' @0 ', '1970-01-01T00:00:00Z'],
+  ['+1week', '2026-11-27T15:04:05.678Z'],
+  ['+1h 30min', '2026-11-20T16:34:05.678Z'],
+  ['+ 1.5 h', '2026-11-20T16:34:05.678Z'],
+  ['+90', '2026-11-20T15:05:35.678Z'],
+  ['-1d', '2026-11-19T15:04:05.678Z'],
+  ['2 days ago', '2026-11-18T15:04:05.678Z'],
+])('%j is %s', (text, expected) => {
+  expect(iso(text)).toBe(expected)
+})
+
+test('parts of seconds are kept', () => {
+  expect(parseTime('@1.5', NOW)).toBe(1_500_000n)
+  expect(parseTime('@1.000001', NOW)).toBe(1_000_001n)
+  expect(parseTime('+1us', NOW)).toBe(NOW + 1n)
+  expect(parseTime('now', NOW)).toBe(NOW)
+})
+
+test('without a zone it is local', () => {
+  const local = (...parts: [number, number, number, number?, number?]) =>
+    toMicroseconds(new Date(...parts))
+  expect(parseTime('2027-01-31', NOW)).toBe(local(2027, 0, 31))
+  expect(parseTime('2027-07-31 12:30', NOW)).toBe(local(2027, 6, 31, 12, 30))
+  const day = new Date(Number(NOW / 1000n))
+  const at = (days: number) => local(day.getFullYear(), day.getMonth(), day.getDate() + days)
+  expect(parseTime('today', NOW)).toBe(at(0))
+  expect(parseTime('yesterday', NOW)).toBe(at(-1))
+  expect(parseTime('tomorrow', NOW)).toBe(at(1))
+})
+
+test.each([
+  '',
+  'soon',
+  'infinity',
+  '1week',
+  '+',
+  '+1 fortnight',
+  '+1h x',
+  '-100y',
+  '@-1',
+  '@1.1234567',
+  '@999999999999999',
+  '2027-02-29 UTC',
+  '2027-13-01',
+  '2027-1-1',
+  '2027-01-01 24:00 UTC',
+  '2027-01-01 12:60 UTC',
+  '2027-01-01 12 UTC',
+  '2027-01-01 12:00 Europe/Berlin',
+  '2027-01-0112:00',
+  '1969-12-31 UTC',
+])('%j is no time', (text) => {
+  expect(parseTime(text, NOW)).toBeUndefined()
+})
+
+describe('a time', () => {
+  test.each([
+    [0n, '1970-01-01T00:00:00Z'],
+    [1_700_000_000_000_000n, '2023-11-14T22:13:20Z'],
+    [1_700_000_000_250_999n, '2023-11-14T22:13:20.250Z'],
+    [0xffff_ffff_ffff_fffen, '@18446744073709'],
+  ])('of %s microseconds is written %s', (time, text) => {
+    expect(formatTime(time)).toBe(text)
+  })
+})
