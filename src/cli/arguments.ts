@@ -32,6 +32,8 @@ export interface OptionArgument<Value = unknown> extends Named, ReadsTexts<Value
   readonly repeatable: boolean
   /** A variable that stands in when the option is not given; the command reads it. */
   readonly environment?: string
+  /** `--name=` with nothing behind it says something too. */
+  readonly acceptsEmpty?: boolean
 }
 
 export interface PositionalArgument<Value = unknown> extends Described, ReadsTexts<Value> {
@@ -55,7 +57,11 @@ export function flag(config: Named): FlagArgument {
   return { kind: 'flag', ...config }
 }
 
-type OptionConfig<T> = Named & { readonly type: ValueType<T>; readonly environment?: string }
+type OptionConfig<T> = Named & {
+  readonly type: ValueType<T>
+  readonly environment?: string
+  readonly acceptsEmpty?: boolean
+}
 
 /** An option given at most once. */
 export function option<T>(config: OptionConfig<T>): OptionArgument<T | undefined> {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The executable: the one place that touches the real process. */
 
+import { randomBytes } from 'node:crypto'
 import type { Context, Output } from './context.ts'
 import { ExitCode } from './errors.ts'
 import { main } from './main.ts'
@@ -33,6 +34,11 @@ function output(stream: NodeJS.WriteStream): Output {
   }
 }
 
+async function readInput(maximum: number): Promise<Uint8Array | undefined> {
+  const { readStream } = await import('./standard-input.ts')
+  return readStream(process.stdin, maximum)
+}
+
 let interruption: AbortSignal | undefined
 
 /** The first Ctrl-C aborts, so that half-written files are removed; the second one ends at once. */
@@ -54,6 +60,8 @@ const context: Context = {
   environment: process.env,
   cwd: process.cwd(),
   now: () => new Date(),
+  random: (size) => new Uint8Array(randomBytes(size)),
+  readInput,
   interrupts,
   ...(isInteractive && {
     askPassphrase: async (question) => {

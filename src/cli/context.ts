@@ -1,8 +1,10 @@
 /** Everything a command may touch. Made once from the real process; tests hand in others. */
 
-/** A text stream that goes to a person or into a pipe. */
+import type { Random } from '../crypto/random.ts'
+
+/** A stream that goes to a person or into a pipe. */
 export interface Output {
-  write(text: string): void
+  write(text: string | Uint8Array): void
   readonly isTerminal: boolean
   /** Width in characters, when it is a terminal. */
   readonly columns: number
@@ -17,6 +19,9 @@ export interface Context {
   /** Absolute path, used to name things; paths in arguments are opened as they were given. */
   readonly cwd: string
   readonly now: () => Date
+  readonly random: Random
+  /** All of standard input, unless it has more than `maximum` bytes: then undefined. */
+  readonly readInput: (maximum: number) => Promise<Uint8Array | undefined>
   /** Asks for a passphrase; absent where nobody is there to answer. */
   readonly askPassphrase?: (question: string) => Promise<Uint8Array>
   /**

@@ -118,7 +118,7 @@ function findMistake(
   if (argument.kind === 'flag') {
     return value === undefined ? undefined : new UsageError(`${word} takes no value`)
   }
-  if (value === undefined || value.node.raw === '') {
+  if (value === undefined || (value.node.raw === '' && !argument.acceptsEmpty)) {
     return new UsageError(`${word} needs a value: ${word} ${argument.type.placeholder}`)
   }
   // `--private-key --certificate c.crt` forgot a value; it does not name a file `--certificate`.

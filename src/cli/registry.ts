@@ -74,6 +74,47 @@ export const registry: readonly Entry[] = [
     ],
   },
   {
+    name: 'cred',
+    summary: 'seal secrets for machines, and open them',
+    entries: [
+      {
+        name: 'encrypt',
+        summary: 'seal a secret into a credential that one machine can open',
+        load: async () => (await import('./commands/cred-encrypt.ts')).credEncrypt,
+      },
+      {
+        name: 'decrypt',
+        summary: 'open an encrypted credential',
+        load: async () => (await import('./commands/cred-decrypt.ts')).credDecrypt,
+      },
+      {
+        name: 'inspect',
+        summary: 'show what a credential is sealed to, without any key',
+        load: async () => (await import('./commands/cred-inspect.ts')).credInspect,
+      },
+      {
+        name: 'batch',
+        summary: 'seal many secrets for many machines',
+        load: async () => (await import('./commands/cred-batch.ts')).credBatch,
+      },
+      {
+        name: 'rekey',
+        summary: 'seal a folder of credentials anew, for other keys',
+        load: async () => (await import('./commands/cred-rekey.ts')).credRekey,
+      },
+      {
+        name: 'setup',
+        summary: 'make the host secret of a machine',
+        load: async () => (await import('./commands/cred-setup.ts')).credSetup,
+      },
+      {
+        name: 'catalog',
+        summary: 'list the credentials that systemd looks for',
+        load: async () => (await import('./commands/cred-catalog.ts')).credCatalog,
+      },
+    ],
+  },
+  {
     name: 'completion',
     summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completion,

@@ -143,6 +143,17 @@ export const compression: ValueType<Compression> = {
   },
 }
 
+/** A version of systemd as its tools print it. */
+export const systemdVersion: ValueType<string> = {
+  placeholder: 'VERSION',
+  parse(value) {
+    if (/^[1-9]\d{2}(?:\.\d{1,3}|~[a-z0-9]{1,8})?$/.test(value)) return value
+    throw new UsageError(`'${value}' is not a version of systemd`, {
+      hint: 'versions look like 257 and 255.4',
+    })
+  },
+}
+
 /** A policy of systemd.image-policy(7), as text that has been parsed once. */
 export const imagePolicy: ValueType<string> = {
   placeholder: 'POLICY',

@@ -1,5 +1,6 @@
 /** A context whose streams are strings, and a command line run in it. */
 
+import { randomBytes } from 'node:crypto'
 import type { Context, Output } from '../../src/cli/context.ts'
 import { main } from '../../src/cli/main.ts'
 
@@ -10,6 +11,8 @@ export interface FakeOptions {
   readonly now?: Date
   /** Ctrl-C was pressed before the work begins. */
   readonly interrupted?: boolean
+  /** What is on standard input. */
+  readonly input?: Uint8Array
   /** What is answered to a question at the terminal. */
   readonly passphrase?: string
 }
@@ -22,7 +25,7 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
   const written = { stdout: '', stderr: '' }
   const output = (name: 'stdout' | 'stderr'): Output => ({
     write: (text) => {
-      written[name] += text
+      written[name] += typeof text === 'string' ? text : Buffer.from(text).toString()
     },
     isTerminal: options.terminal ?? false,
     columns: 80,
@@ -33,7 +36,12 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
     environment: options.environment ?? {},
     cwd: options.cwd ?? '/nowhere',
     now: () => options.now ?? new Date('2026-11-20T12:00:00Z'),
+    random: (size) => new Uint8Array(randomBytes(size)),
     interrupts: () => (options.interrupted ? AbortSignal.abort() : new AbortController().signal),
+    readInput: async (maximum) => {
+      const input = options.input ?? new Uint8Array(0)
+      return input.length > maximum ? undefined : input.slice()
+    },
     written,
     ...(options.passphrase !== undefined && {
       askPassphrase: async (question) => {

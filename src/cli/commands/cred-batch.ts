@@ -1,0 +1,158 @@
+/** `extsign cred batch MANIFEST`. */
+
+import { ExtsignError } from '../../errors.ts'
+import { writeSmallFile } from '../../files/small-output.ts'
+import { readText } from '../../files/text.ts'
+import { flag, positional } from '../arguments.ts'
+import { defineCommand } from '../command.ts'
+import type { Context } from '../context.ts'
+import { STANDARD } from '../credential/files.ts'
+import { type HostSecretLoader, sharedHostSecrets } from '../credential/keys.ts'
+import { type ManifestEntry, parseManifest } from '../credential/manifest.ts'
+import { timesToText } from '../credential/report.ts'
+import { type SealedRequest, sealRequest } from '../credential/request.ts'
+import { type SecretSources, secretSources } from '../credential/secret-sources.ts'
+import { ExitCode, inFile, UsageError } from '../errors.ts'
+import { formatJson } from '../json.ts'
+import { printable } from '../terminal.ts'
+import { file, named } from '../types.ts'
+
+const MAX_MANIFEST = 64 * 1024 * 1024
+
+export const credBatch = defineCommand({
+  name: 'cred batch',
+  description:
+    'Seals many secrets for many machines. Each line of the manifest is a JSON object with the options of extsign cred encrypt by their long names, the "output", and where the secret comes from: "input", a file or -; "environment", a variable; or "command", a program with its arguments.\n\nA manifest with a mistake is refused before anything is sealed. Credentials that cannot be sealed are reported, the others are written, each whole or not at all.',
+  arguments: {
+    manifest: positional({
+      type: named('MANIFEST', file),
+      description: 'JSON Lines; - for standard input',
+    }),
+    allowCommands: flag({ long: 'allow-commands', description: 'run the programs it names' }),
+    force: flag({ long: 'force', short: 'f', description: 'replace existing outputs' }),
+    json: flag({ long: 'json', description: 'print the result as JSON' }),
+    quiet: flag({ long: 'quiet', short: 'q', description: 'print neither result nor progress' }),
+  },
+  examples: [
+    'extsign cred batch fleet.jsonl',
+    'extsign cred batch --json fleet.jsonl > sealed.json',
+  ],
+  async run({ manifest, allowCommands, force, json, quiet }, context) {
+    const entries = parseManifest(await readManifest(manifest, context))
+    assertAllowed(entries, manifest, allowCommands)
+    const sources = secretSources(
+      entries.map(({ source }) => source),
+      context,
+    )
+    const hosts = sharedHostSecrets()
+    const progress = progressOf(entries.length, quiet, context)
+    const interrupted = context.interrupts()
+    const outcomes: Outcome[] = []
+    try {
+      for (const entry of entries) {
+        interrupted.throwIfAborted()
+        outcomes.push(await sealEntry(entry, sources, force, context, hosts.load))
+        progress.update(outcomes.length)
+      }
+    } finally {
+      await hosts.forget()
+      progress.clear()
+    }
+    for (const outcome of outcomes) printConversation(outcome, context)
+    const failed = outcomes.filter(({ error }) => error !== undefined).length
+    if (json) context.stdout.write(formatJson(outcomes.map(toDocument)))
+    else if (!quiet) context.stdout.write(summarize(outcomes.length - failed, failed))
+    return failed === 0 ? ExitCode.done : ExitCode.failed
+  },
+})
+
+/** What became of a line. */
+interface Outcome {
+  readonly line: number
+  readonly output: string
+  readonly sealed?: SealedRequest
+  readonly error?: ExtsignError
+}
+
+async function sealEntry(
+  { line, source, request }: ManifestEntry,
+  sources: SecretSources,
+  force: boolean,
+  context: Context,
+  loadHost: HostSecretLoader,
+): Promise<Outcome> {
+  const { output } = request
+  try {
+    const sealed = await sealRequest(request, () => sources.read(source), context, loadHost)
+    writeSmallFile(output, new TextEncoder().encode(sealed.text), force)
+    return { line, output, sealed }
+  } catch (thrown) {
+    const error = inFile(output, thrown)
+    if (!(error instanceof ExtsignError)) throw error
+    return { line, output, error }
+  }
+}
+
+async function readManifest(path: string, context: Context): Promise<string> {
+  if (path !== STANDARD) return readText(path, { maximum: MAX_MANIFEST })
+  const bytes = await context.readInput(MAX_MANIFEST)
+  if (bytes === undefined) throw new UsageError('the manifest is too large')
+  return new TextDecoder().decode(bytes)
+}
+
+/** A manifest from somebody else must not run programs by being read. */
+function assertAllowed(
+  entries: readonly ManifestEntry[],
+  manifest: string,
+  allowCommands: boolean,
+): void {
+  const command = entries.find(({ source }) => source.kind === 'command')
+  if (command !== undefined && !allowCommands) {
+    throw new UsageError(`line ${command.line}: it runs a program`, {
+      hint: '--allow-commands runs the programs that the manifest names',
+    })
+  }
+  const stdin = entries.find(
+    ({ request, source }) => source.kind === 'file' && request.input === STANDARD,
+  )
+  if (stdin !== undefined && manifest === STANDARD) {
+    throw new UsageError(`line ${stdin.line}: standard input is the manifest already`)
+  }
+}
+
+function progressOf(total: number, quiet: boolean, { stderr, environment }: Context) {
+  const isShown = !quiet && stderr.isTerminal && !environment.CI && environment.TERM !== 'dumb'
+  let shown = -1
+  return {
+    update(done: number) {
+      const share = Math.floor((done / total) * 100)
+      if (!isShown || share === shown) return
+      shown = share
+      stderr.write(`\r\x1b[Ksealing ${share} %`)
+    },
+    clear() {
+      if (shown >= 0) stderr.write('\r\x1b[K')
+    },
+  }
+}
+
+function printConversation({ line, output, sealed, error }: Outcome, { stderr }: Context): void {
+  const place = `line ${line}: `
+  for (const warning of sealed?.warnings ?? []) {
+    stderr.write(`extsign: warning: ${place}${printable(`${output}: ${warning}`)}\n`)
+  }
+  if (error === undefined) return
+  stderr.write(`extsign: error: ${place}${printable(error.message)}\n`)
+  if (error.hint !== undefined) stderr.write(`extsign: hint: ${printable(error.hint)}\n`)
+}
+
+function toDocument({ line, output, sealed, error }: Outcome): unknown {
+  if (error !== undefined)
+    return { line, output, error: { code: error.code, message: error.message } }
+  return { line, ...(sealed && { ...timesToText(sealed.report), warnings: sealed.warnings }) }
+}
+
+function summarize(sealed: number, failed: number): string {
+  const ending = failed === 0 ? '' : `, ${failed} failed`
+  return `${sealed} ${sealed === 1 ? 'credential' : 'credentials'} sealed${ending}\n`
+}

@@ -1,0 +1,55 @@
+/** Secrets for many credentials: read when they are needed, kept while another one needs them too. */
+
+import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { KeyError } from '../../errors.ts'
+import { MAX_PLAINTEXT } from '../../formats/credential/layout.ts'
+import type { Context } from '../context.ts'
+import { readSecret } from './files.ts'
+import type { SecretSource } from './manifest.ts'
+
+interface Kept {
+  uses: number
+  bytes: Promise<Uint8Array> | undefined
+}
+
+export interface SecretSources {
+  /** A copy, the caller's to overwrite. @throws KeyError, FileError */
+  read(source: SecretSource): Promise<Uint8Array>
+}
+
+/** @param sources all that will be read: a secret is overwritten after its last use */
+export function secretSources(sources: readonly SecretSource[], context: Context): SecretSources {
+  const kept = new Map<string, Kept>()
+  for (const source of sources) {
+    const key = JSON.stringify(source)
+    kept.set(key, { uses: (kept.get(key)?.uses ?? 0) + 1, bytes: undefined })
+  }
+  return {
+    async read(source) {
+      const entry = kept.get(JSON.stringify(source))
+      if (entry === undefined) throw new TypeError('a source that was not announced')
+      entry.bytes ??= readSource(source, context)
+      entry.uses--
+      const bytes = await entry.bytes
+      const copy = bytes.slice()
+      if (entry.uses === 0) bytes.fill(0)
+      return copy
+    },
+  }
+}
+
+async function readSource(source: SecretSource, context: Context): Promise<Uint8Array> {
+  switch (source.kind) {
+    case 'file':
+      return readSecret(source.path, context)
+    case 'environment': {
+      const value = context.environment[source.variable]
+      if (value !== undefined) return encodeUtf8(value)
+      throw new KeyError('NOT_FOUND', `the variable ${source.variable} is not set`)
+    }
+    case 'command': {
+      const { readCommandOutput } = await import('../../keys/command-output.ts')
+      return readCommandOutput(source.words, MAX_PLAINTEXT)
+    }
+  }
+}

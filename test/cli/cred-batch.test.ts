@@ -1,0 +1,205 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { parseManifest } from '../../src/cli/credential/manifest.ts'
+import { UsageErrors } from '../../src/cli/errors.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { extsign, type FakeOptions } from './fake-context.ts'
+
+const folder = temporaryFolder()
+const at = (name: string) => join(folder, name)
+const secret = at('host.secret')
+
+beforeAll(async () => {
+  writeFileSync(at('plain'), 'hunter2')
+  await extsign(['cred', 'setup', '--machine-id', '0123456789abcdef0123456789abcdef', secret])
+})
+
+/** Runs `cred batch` with these lines on standard input. */
+async function batch(
+  lines: readonly Readonly<Record<string, unknown>>[],
+  args: readonly string[] = [],
+  options: FakeOptions = {},
+) {
+  const text = lines.map((line) => JSON.stringify(line)).join('\n')
+  writeFileSync(at('manifest'), text)
+  return extsign(['cred', 'batch', ...args, at('manifest')], options)
+}
+
+const open = async (file: string) =>
+  (await extsign(['cred', 'decrypt', '--host-secret', secret, '--allow-null', file])).stdout
+
+test('seals each line, in folders that it makes', async () => {
+  const lines = ['web1/db', 'web2/db.cred'].map((name) => ({
+    input: at('plain'),
+    output: at(name),
+    'host-secret': secret,
+    'not-after': '+1week',
+  }))
+  const { code, stdout, stderr } = await batch(lines)
+  expect({ code, stdout, stderr }).toEqual({
+    code: 0,
+    stdout: '2 credentials sealed\n',
+    stderr: '',
+  })
+  expect(await open(at('web1/db'))).toBe('hunter2')
+  expect(await open(at('web2/db.cred'))).toBe('hunter2')
+  expect(statSync(at('web1/db')).mode & 0o777).toBe(0o600)
+  expect(statSync(at('web1')).mode & 0o777).toBe(0o700)
+  expect(readdirSync(at('web1'))).toEqual(['db'])
+  // What shares a secret shares no IV.
+  expect(readFileSync(at('web1/db'), 'utf8').slice(0, 60)).not.toBe(
+    readFileSync(at('web2/db.cred'), 'utf8').slice(0, 60),
+  )
+})
+
+test('takes secrets from variables, programs and standard input', async () => {
+  const print = [process.execPath, '-e', 'process.stdout.write("from a program")']
+  const sources = [{ environment: 'TOKEN' }, { command: print }, { input: '-' }]
+  const lines = sources.map((source, index) => ({
+    ...source,
+    output: at(`source-${index}`),
+    'with-key': 'null',
+  }))
+  const options = {
+    environment: { TOKEN: 'from a variable' },
+    input: new TextEncoder().encode('from a pipe'),
+  }
+  expect((await batch(lines, ['--allow-commands', '--quiet'], options)).code).toBe(0)
+  expect(await open(at('source-0'))).toBe('from a variable')
+  expect(await open(at('source-1'))).toBe('from a program')
+  expect(await open(at('source-2'))).toBe('from a pipe')
+})
+
+test('runs no program unasked', async () => {
+  const marker = at('marker')
+  const script = `require("fs").writeFileSync(${JSON.stringify(marker)}, "")`
+  const line = { command: [process.execPath, '-e', script], output: at('x'), 'with-key': 'null' }
+  const { code, stderr } = await batch([line])
+  expect(code).toBe(2)
+  expect(stderr).toContain('line 1: it runs a program')
+  expect(existsSync(marker)).toBe(false)
+})
+
+describe('goes on after', () => {
+  const good = () => ({ input: at('plain'), 'with-key': 'null', timestamp: '' })
+  const failures: [string, Record<string, unknown>, string][] = [
+    ['a missing file', { input: at('missing') }, 'does not exist'],
+    ['a missing variable', { input: undefined, environment: 'NONE' }, 'NONE is not set'],
+    [
+      'a program that fails',
+      { input: undefined, command: [process.execPath, '-e', 'process.exit(7)'] },
+      'ended with 7',
+    ],
+    ['a program that is not there', { input: undefined, command: [at('none')] }, 'cannot run'],
+    [
+      'a missing host secret',
+      { 'with-key': 'host', 'host-secret': at('none') },
+      'there is no host secret',
+    ],
+    ['a target that is too old', { 'target-version': '250' }, "type 'null' came with systemd 251"],
+    ['a name that is none', { name: 'a/b' }, "'a/b' cannot be the name"],
+    ['a moment that is none', { 'not-after': 'soon' }, "'soon' is not a time"],
+    ['an output that exists', { output: () => at('plain') }, 'exists'],
+    ['an output that is a folder', { output: () => at('a-folder') }, 'is a directory'],
+  ]
+  test.each(failures)('%s', async (what, change, message) => {
+    mkdirSync(at('a-folder'), { recursive: true })
+    const name = what.replaceAll(' ', '-')
+    const { output = () => at(name), ...rest } = change as { output?: () => string }
+    const bad = { ...good(), output: output(), ...rest }
+    const lines = [bad, { ...good(), output: at(`${name}-good`) }]
+    const args = ['--allow-commands', '--json']
+    const { code, stdout, stderr } = await batch(lines, args)
+    expect(code).toBe(1)
+    expect(stderr).toContain('extsign: error: line 1: ')
+    const [first, second] = JSON.parse(stdout)
+    expect(first).toMatchObject({ line: 1, error: { message: expect.stringContaining(message) } })
+    expect(second).toMatchObject({ line: 2, type: 'null', name: `${name}-good` })
+    expect(await open(at(`${name}-good`))).toBe('hunter2')
+    expect(existsSync(at(name))).toBe(false)
+    expect(stdout + stderr).not.toContain('hunter2')
+  })
+})
+
+test('replaces only with --force', async () => {
+  const line = { input: at('plain'), output: at('again'), 'with-key': 'null' }
+  await batch([line])
+  const before = readFileSync(at('again'), 'utf8')
+  expect((await batch([line])).code).toBe(1)
+  expect(readFileSync(at('again'), 'utf8')).toBe(before)
+  expect((await batch([line], ['--force'])).code).toBe(0)
+  expect(readFileSync(at('again'), 'utf8')).not.toBe(before)
+})
+
+test('stops when it is interrupted', async () => {
+  const line = { input: at('plain'), output: at('interrupted'), 'with-key': 'null' }
+  expect((await batch([line], [], { interrupted: true })).code).toBe(130)
+  expect(existsSync(at('interrupted'))).toBe(false)
+})
+
+test('shows progress to whoever watches, and a summary', async () => {
+  const lines = ['p1', 'p2'].map((name) => ({
+    input: at('plain'),
+    output: at(name),
+    'host-secret': secret,
+  }))
+  const { stderr } = await batch(lines, [], { terminal: true })
+  expect(stderr).toBe('\r\x1b[Ksealing 50 %\r\x1b[Ksealing 100 %\r\x1b[K')
+})
+
+describe('a manifest is refused as a whole', () => {
+  const mistakes: [string, string][] = [
+    ['', 'the manifest has no credentials'],
+    ['\n \n', 'the manifest has no credentials'],
+    ['hello', 'line 1: it is not JSON'],
+    ['[]', 'line 1: it is not a JSON object'],
+    ['{"output":"x"}', 'line 1: one of "input", "environment", "command" is needed'],
+    ['{"input":"a","command":["b"],"output":"x"}', 'line 1: one of'],
+    ['{"input":"a"}', 'line 1: "output" is missing'],
+    ['{"input":"a","output":"-"}', 'line 1: "output" has to be a file'],
+    ['{"input":7,"output":"x"}', 'line 1: "input" is not a text'],
+    ['{"command":[],"output":"x"}', 'line 1: "command" is not an array of words'],
+    ['{"command":"ls","output":"x"}', 'line 1: "command" is not an array of words'],
+    ['{"input":"a","output":"x","secret":"hunter2"}', 'line 1: unknown field "secret"'],
+    ['{"input":"a","output":"x","uid":true}', 'line 1: "uid" is not a text'],
+    ['{"input":"a","output":"x","uid":""}', 'line 1: "uid" is not a text'],
+    ['{"input":"a","output":"x","user":"yes"}', 'line 1: "user" is neither true nor false'],
+    ['{"input":"a","output":"x","with-key":"best"}', 'line 1: "with-key": \'best\' is not one of'],
+    ['\n{"input":"a","output":"x"}\n{"input":"b","output":"x"}', 'line 3: line 2 has the same'],
+  ]
+  test.each(mistakes)('%j', (text, message) => {
+    try {
+      parseManifest(text)
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageErrors)
+      const messages = (error as UsageErrors).errors.map((each) => each.message).join('\n')
+      expect(messages).toContain(message)
+      expect(messages).not.toContain('hunter2')
+    }
+  })
+
+  test('with all of its mistakes, and nothing is written', async () => {
+    const good = { input: at('plain'), output: at('unwritten'), 'with-key': 'null' }
+    const { code, stdout, stderr } = await batch([good, {}, { ...good, nam: 'x' }])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain('line 2: one of')
+    expect(stderr).toContain('line 3: unknown field "nam"')
+    expect(stderr).toContain('hint: did you mean "name"?')
+    expect(existsSync(at('unwritten'))).toBe(false)
+  })
+
+  test('that claims standard input for itself and a secret', async () => {
+    const line = { input: '-', output: at('x'), 'with-key': 'null' }
+    const input = new TextEncoder().encode(JSON.stringify(line))
+    const { code, stderr } = await extsign(['cred', 'batch', '-'], { input })
+    expect(code).toBe(2)
+    expect(stderr).toContain('standard input is the manifest already')
+  })
+})
+
+test('numbers and flags are what they are on a command line', () => {
+  const [entry] = parseManifest('{"input":"a","output":"x","uid":1000,"user":false,"name":""}')
+  expect(entry?.request).toMatchObject({ input: 'a', output: 'x', uid: '1000', name: '' })
+})
