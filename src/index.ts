@@ -3,6 +3,30 @@
  * (`extsign/formats/gpt`, …).
  */
 
+export { searchCatalog } from './credentials/catalog.ts'
+export type { CatalogEntry } from './credentials/catalog-entries.ts'
+export {
+  createHostSecret,
+  type HostSecretOptions,
+  type LoadedHostSecret,
+  readHostSecret,
+} from './credentials/host-secret.ts'
+export { type CredentialInspection, inspectCredential } from './credentials/inspect.ts'
+export { type OpenedCredential, type OpenOptions, openCredential } from './credentials/open.ts'
+export {
+  type SealOptions,
+  type SealResult,
+  sealCredential,
+  type TpmPart,
+} from './credentials/seal.ts'
+export {
+  type MadeTpmPart,
+  makeTpmPart,
+  type TpmPartOptions,
+  type TpmPolicy,
+  type TpmSealer,
+  unsealTpmPart,
+} from './credentials/tpm-part.ts'
 export * from './errors.ts'
 export { buildExtension } from './images/build.ts'
 export type { Finding } from './images/checks/finding.ts'
@@ -51,5 +75,6 @@ export {
 } from './keys/generate.ts'
 export { type InspectOptions, inspectKeys, type KeyReport } from './keys/inspect.ts'
 export type { Signer, SigningRequest } from './keys/signer.ts'
+export { openTpm, type Tpm } from './keys/tpm/index.ts'
 export { readTrustDirectories, type TrustStore } from './keys/trust.ts'
 export { type Manifest, parseManifest } from './tree/manifest.ts'

@@ -41,6 +41,12 @@ const FORBIDDEN = [
   'tls',
 ]
 
+/** One exception: a TPM in software is behind a socket, and only its user can name it. */
+const CONNECTS = { file: 'keys/tpm/socket.ts', target: 'node:net' }
+
+/** The other: a secret may come from a program, where its user says so with --allow-commands. */
+const RUNS = { file: 'keys/command-output.ts', target: 'node:child_process' }
+
 interface Import {
   /** Path of the importing file, relative to src. */
   readonly file: string
@@ -107,7 +113,23 @@ test('modules of Node are used only where the outside world begins', () => {
 
 test('no module of Node is used that runs programs or speaks to a network', () => {
   const modules = FORBIDDEN.flatMap((name) => [name, `node:${name}`])
-  expect(foreign.filter(({ target }) => modules.includes(target))).toEqual([])
+  const used = foreign.filter(({ target }) => modules.includes(target))
+  expect(used.toSorted((a, b) => a.file.localeCompare(b.file))).toEqual([RUNS, CONNECTS])
+})
+
+test('what connects is loaded only once its user has named where to', () => {
+  const name = CONNECTS.file.split('/').at(-1)
+  const loading = own.filter(({ target }) => target === CONNECTS.file)
+  expect(loading).toEqual([{ file: 'keys/tpm/device.ts', target: CONNECTS.file }])
+  const text = readFileSync(join(src, 'keys/tpm/device.ts'), 'utf8')
+  expect(text).toContain(`await import('./${name}')`)
+})
+
+test('what runs programs is loaded only for a manifest that may', () => {
+  const loading = own.filter(({ target }) => target === RUNS.file)
+  expect(loading).toEqual([{ file: 'cli/credential/secret-sources.ts', target: RUNS.file }])
+  const text = readFileSync(join(src, 'cli/credential/secret-sources.ts'), 'utf8')
+  expect(text).toContain("await import('../../keys/command-output.ts')")
 })
 
 test('each package is imported in its own place only', () => {

@@ -32,6 +32,12 @@ describe.runIf(available('root', 'strace', 'mksquashfs'))('an unprivileged user'
     symlinkSync('large', join(trees.sysext, 'usr/share/link'))
     output(tool('mksquashfs'), [trees.sysext, trees.squashfs, '-quiet', '-no-progress'])
     makeFolderOfNobody(work)
+    const entry = {
+      input: join(trees.sysext, 'usr/bin/hello'),
+      output: join(work, 'batch/hello'),
+      'host-secret': join(work, 'host.secret'),
+    }
+    writeFile(join(folder, 'batch.jsonl'), JSON.stringify(entry))
   })
 
   test.each(everyCommand(work, trees))(

@@ -28,7 +28,38 @@ export function everyCommand(
       args: ['sysext', trees.sysext, ...signing, ...naming, '--compression', compression],
     }
   }
+  const host = ['--host-secret', join(folder, 'host.secret')]
+  const credential = join(folder, 'hello.cred')
+  const rekeyed = join(folder, 'rekeyed')
+  const manifest = join(trees.sysext, '../batch.jsonl')
   return [
+    {
+      name: 'cred setup',
+      args: ['cred', 'setup', '--machine-id', '0123456789abcdef0123456789abcdef', host[1]!],
+    },
+    {
+      name: 'cred encrypt',
+      args: ['cred', 'encrypt', ...host, join(trees.sysext, 'usr/bin/hello'), credential],
+    },
+    { name: 'cred decrypt', args: ['cred', 'decrypt', ...host, credential] },
+    { name: 'cred inspect', args: ['cred', 'inspect', credential] },
+    {
+      name: 'cred batch',
+      args: ['cred', 'batch', '--allow-commands', manifest],
+    },
+    {
+      name: 'cred rekey',
+      args: [
+        'cred',
+        'rekey',
+        '--old-host-secret',
+        host[1]!,
+        ...host,
+        join(folder, 'batch'),
+        rekeyed,
+      ],
+    },
+    { name: 'cred catalog', args: ['cred', 'catalog'] },
     { name: 'keys new', args: ['keys', 'new', '--directory', keys] },
     {
       name: 'keys inspect',

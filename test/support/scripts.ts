@@ -11,6 +11,7 @@
  *     stderr 'PATTERN'
  *     exists FILE           `! exists FILE`: it is not there
  *     same FILE FILE        both hold the same bytes
+ *     input FILE            standard input of the next command
  *     env NAME=VALUE        for the commands that follow; `env NAME=` removes it
  *     flip FILE OFFSET      flips one bit of a byte; a negative offset counts from the end
  *     cut FILE SIZE         shortens the file
@@ -46,13 +47,20 @@ interface State {
   readonly folder: string
   readonly environment: Map<string, string>
   last: RunResult | undefined
+  /** For the next command. */
+  input: Uint8Array | undefined
 }
 
 /** Runs a transcript in `folder`, which is empty; throws an Error that names the line that failed. */
 export function runScript(path: string, folder: string): void {
   const [script = '', ...sections] = readFileSync(path, 'utf8').split(/^-- (?=.+ --$)/m)
   for (const section of sections) writeSection(section, folder)
-  const state: State = { folder, environment: new Map([['PATH', '']]), last: undefined }
+  const state: State = {
+    folder,
+    environment: new Map([['PATH', '']]),
+    last: undefined,
+    input: undefined,
+  }
   for (const step of parseScript(script)) {
     try {
       runStep(step, state)
@@ -103,8 +111,10 @@ function runStep({ words, negated }: Step, state: State): void {
 /** Return what is wrong, or undefined. */
 const checks: Readonly<Record<string, (args: string[], state: State) => string | undefined>> = {
   extsign(args, state) {
-    const { folder, environment } = state
-    state.last = runExtsign(args, { cwd: folder, env: Object.fromEntries(environment) })
+    const { folder, environment, input } = state
+    const env = Object.fromEntries(environment)
+    state.last = runExtsign(args, { cwd: folder, env, ...(input && { input }) })
+    state.input = undefined
     const { status, signal } = state.last
     // A crash is no failure that a transcript may expect.
     if (signal !== null || /this is a bug/.test(state.last.stderr)) throw new Error('it crashed')
@@ -124,6 +134,9 @@ function findMissing(pattern: string, text = ''): string | undefined {
 }
 
 const actions: Readonly<Record<string, (args: string[], state: State) => void>> = {
+  input([file = ''], state) {
+    state.input = readFileSync(join(state.folder, file))
+  },
   env([assignment = ''], { environment }) {
     const at = assignment.indexOf('=')
     const name = assignment.slice(0, at)
