@@ -1,18 +1,23 @@
 // @ts-check
 /**
- * Everything the tests need besides this repository: host tools, reference trees, real packages,
- * Node releases. Kept in `$EXTSIGN_CACHE` (`~/.cache/extsign`); what is there stays as it is.
+ * Everything the tests need besides this repository: host tools, reference trees, guests of virtual
+ * machines, real packages, Node releases. Kept in `$EXTSIGN_CACHE` (`~/.cache/extsign`); what is there
+ * stays as it is.
  *
  *     node scripts/setup.mjs
  */
 
 import { pathToFileURL } from 'node:url'
+import { provideAcceleration } from './provision/acceleration.mjs'
 import { cacheFolder } from './provision/cache.mjs'
+import { provideGuest } from './provision/guests.mjs'
 import { findTool, isRoot, provideHostTools } from './provision/host-tools.mjs'
 import { withLock } from './provision/lock.mjs'
 import { provideNodeVersions } from './provision/node-versions.mjs'
 import { providePackages } from './provision/packages.mjs'
 import { provideTree } from './provision/trees.mjs'
+
+/** @typedef {import('./provision/trees.mjs').TreeName} TreeName */
 
 /**
  * Provides what can be provided, and returns what cannot: one sentence per thing.
@@ -25,7 +30,12 @@ export function setUp() {
     await provideNodeVersions()
     if (!isRoot()) return [...missing, 'root, to enter the reference trees and to mount images']
     if (!findTool('mmdebstrap')) return missing
-    await Promise.all([provideTree('trixie'), provideTree('sid')])
+    const provideAll = async (/** @type {TreeName} */ name) => {
+      await provideTree(name)
+      if (missing.length === 0) await provideGuest(name)
+    }
+    await Promise.all([provideAll('trixie'), provideAll('sid')])
+    if (missing.length === 0) await provideAcceleration()
     await providePackages()
     return missing
   })

@@ -5,7 +5,15 @@
  */
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 
@@ -28,6 +36,14 @@ export function isProvisioned(folder, recipe) {
   } catch {
     return false
   }
+}
+
+/**
+ * When `folder` was completed, in milliseconds; undefined where it is not there.
+ * @param {string} folder
+ */
+export function provisionedAt(folder) {
+  return statSync(join(folder, STAMP), { throwIfNoEntry: false })?.mtimeMs
 }
 
 /**

@@ -27,8 +27,8 @@ export async function providePackages() {
     await provision(folder, ['merged /usr, times kept', treeRecipe('trixie')], async (fresh) => {
       const tree = join(fresh, 'tree')
       mkdirSync(tree)
-      for (const name of readdirSync(downloadFolder(fixture))) {
-        await run('dpkg-deb', ['-x', join(downloadFolder(fixture), name), tree])
+      for (const name of readdirSync(downloadFolder('trixie', fixture))) {
+        await run('dpkg-deb', ['-x', join(downloadFolder('trixie', fixture), name), tree])
       }
       await layOut(tree)
     })

@@ -1,11 +1,15 @@
 /** What a test needs from the machine, and what happens where it is missing. */
 
 import { isProvisioned } from '../../scripts/provision/cache.mjs'
+import { guestFolder, guestRecipe } from '../../scripts/provision/guests.mjs'
 import { findTool, isRoot } from '../../scripts/provision/host-tools.mjs'
 import { type TreeName, treeFolder, treeRecipe } from '../../scripts/provision/trees.mjs'
 
-/** The name of a command on the host, a reference tree, or the right to mount and to change owners. */
-export type Need = 'root' | `tree:${TreeName}` | (string & {})
+/**
+ * The name of a command on the host, a reference tree, a guest for virtual machines, or the right to
+ * mount and to change owners.
+ */
+export type Need = 'root' | `tree:${TreeName}` | `guest:${TreeName}` | (string & {})
 
 /** Absolute path of a command of the host, which has to be there. */
 export function tool(name: string): string {
@@ -29,9 +33,9 @@ export function available(...needs: readonly Need[]): boolean {
 
 function isThere(need: Need): boolean {
   if (need === 'root') return isRoot()
-  if (need === 'tree:trixie' || need === 'tree:sid') {
-    const name = need === 'tree:sid' ? 'sid' : 'trixie'
-    return isProvisioned(treeFolder(name), treeRecipe(name))
+  for (const name of ['trixie', 'sid'] as const) {
+    if (need === `tree:${name}`) return isProvisioned(treeFolder(name), treeRecipe(name))
+    if (need === `guest:${name}`) return isProvisioned(guestFolder(name), guestRecipe(name))
   }
   return findTool(need) !== undefined
 }

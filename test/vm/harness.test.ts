@@ -1,0 +1,122 @@
+/** The ground on which the other tests of virtual machines stand. */
+
+import { lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type KeyFiles, makeKey } from '../support/keys.ts'
+import { output } from '../support/run.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { available, tool } from '../support/tools.ts'
+import { type BootOptions, bootGuest, GUESTS, type GuestRun } from './harness/index.ts'
+import { GUEST_CHECKS, STEP_CHECKS } from './harness-checks.ts'
+
+const FILES = {
+  name: 'files',
+  script: 'mkdir a; seq 100000 >a/numbers; ln -s a/numbers link; truncate -s 64M hole',
+}
+const CRASH = [
+  { name: 'the step that crashes', script: 'echo c >/proc/sysrq-trigger; sleep 60' },
+  { name: 'the step after it', script: '' },
+]
+const DELIVERED = {
+  name: 'delivered',
+  script: 'grep ^ID= /etc/initrd-release; cat /.extra/credentials/test.cred',
+}
+
+describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a guest', () => {
+  const folder = temporaryFolder()
+  const payload = join(folder, 'payload')
+  const delivered = join(folder, 'delivered')
+  let db: KeyFiles[]
+
+  beforeAll(() => {
+    db = [makeKey(folder, 'rsa2048'), makeKey(folder, 'p256')]
+    mkdirSync(join(payload, 'folder'), { recursive: true })
+    writeFileSync(join(payload, 'file'), 'content')
+    output(tool('setfattr'), ['-n', 'user.note', '-v', 'kept', join(payload, 'file')])
+    output(tool('chown'), ['1234:5678', join(payload, 'file')])
+    output(tool('chmod'), ['4711', join(payload, 'file')])
+    output(tool('chmod'), ['1777', join(payload, 'folder')])
+    writeFileSync(delivered, 'by the EFI system partition')
+  })
+
+  describe.each(GUESTS)('with %s, its root on a disk', (_, guest) => {
+    let run: GuestRun
+
+    beforeAll(async () => {
+      const steps = [...GUEST_CHECKS, ...STEP_CHECKS, FILES, ...CRASH]
+      run = await bootGuest({ guest, name: 'harness', payload, db, steps })
+    })
+
+    test.each([...GUEST_CHECKS, ...STEP_CHECKS])('$name', ({ name, expected }) => {
+      expect(run.step(name), run.where).toMatchObject(expected(guest))
+    })
+
+    test('returns files', () => {
+      const files = run.files(FILES.name)
+      const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
+      expect(readFileSync(join(files, 'link'), 'utf8') === numbers, run.where).toBe(true)
+      expect(lstatSync(join(files, 'link')).isSymbolicLink(), run.where).toBe(true)
+      expect(statSync(join(files, 'hole')), run.where).toMatchObject({ size: 64 << 20, blocks: 0 })
+    })
+
+    test.each(CRASH)('has no result of $name', ({ name }) => {
+      expect(() => run.step(name)).toThrow(`${guest}: no result of step ${name}: the guest ended`)
+      expect(() => run.step(name)).toThrow(run.where)
+    })
+
+    test('leaves a console and a journal even so', () => {
+      expect(readFileSync(run.console, 'utf8')).toContain('Kernel panic')
+      expect(readFileSync(run.journal, 'utf8')).toContain('kernel: Linux version')
+    })
+  })
+
+  describe.each(GUESTS)('with %s, all of it in the initrd', (_, guest) => {
+    let run: GuestRun
+
+    beforeAll(async () => {
+      const steps = [...GUEST_CHECKS, DELIVERED]
+      const esp = { 'EFI/BOOT/BOOTX64.EFI.extra.d/test.cred': delivered }
+      const environment = 'initrd'
+      run = await bootGuest({ guest, name: 'harness-initrd', environment, payload, db, esp, steps })
+    })
+
+    test.each(GUEST_CHECKS)('$name', ({ name, expected }) => {
+      expect(run.step(name), run.where).toMatchObject(expected(guest))
+    })
+
+    test('has what was delivered beside the UKI', () => {
+      const expected = { status: 0, stdout: 'ID=debian\nby the EFI system partition' }
+      expect(run.step(DELIVERED.name), run.where).toMatchObject(expected)
+    })
+
+    test('leaves a console and a journal', () => {
+      expect(readFileSync(run.console, 'utf8')).toMatch(/vmtest: .* done/)
+      const journal = readFileSync(run.journal, 'utf8')
+      expect(journal).toContain('kernel: Linux version')
+      expect(journal).toContain('said by a step')
+    })
+
+    test('knows its steps by name', () => {
+      expect(() => run.step('another')).toThrow('no step is called another')
+    })
+  })
+
+  test('does not boot a UKI signed by a key outside of db', async () => {
+    const signer = makeKey(folder, 'rsa2048', 'outside')
+    const steps = [{ name: 'never', script: '' }]
+    const options: BootOptions = {
+      ...{ guest: 'trixie', name: 'harness-refused', payload, db, signer, steps },
+    }
+    const { message } = await bootGuest(options).then(
+      () => new Error('it did'),
+      (error: Error) => error,
+    )
+    expect(message).toContain(
+      'trixie: no result of step never: the firmware refused to boot the UKI',
+    )
+    const [, console] = /^console: (.*)$/m.exec(message) ?? []
+    expect(readFileSync(console!, 'utf8')).toContain('Access Denied')
+    expect(message).toContain('Access Denied')
+  })
+})

@@ -1,0 +1,37 @@
+/** A virtual machine from nothing to its results. */
+
+import { join } from 'node:path'
+import { guestFolder } from '../../../scripts/provision/guests.mjs'
+import { makeEsp, makePayload, makeSteps } from './disks.ts'
+import { enrolKeys } from './firmware.ts'
+import { withFolder } from './folder.ts'
+import { type GuestRun, readGuestRun } from './guest-run.ts'
+import { openLogs } from './logs.ts'
+import { runMachine } from './machine.ts'
+import { type BootOptions, stepTimeout } from './options.ts'
+import { buildUki } from './uki.ts'
+
+/**
+ * Boots a guest, runs the steps in it one after the other, and ends it.
+ *
+ * Rejects, naming the logs, where the guest did not get to the end of the first step.
+ */
+export function bootGuest(options: BootOptions): Promise<GuestRun> {
+  const { guest, name, payload, steps, esp, environment = 'host' } = options
+  const logs = openLogs(`${name}-${guest}`)
+  return withFolder(async (folder) => {
+    const machine = {
+      ...(environment === 'host' && { root: join(guestFolder(guest), 'root.ext4') }),
+      variables: enrolKeys(options, folder),
+      esp: makeEsp({ ...esp, 'EFI/BOOT/BOOTX64.EFI': buildUki(options, folder) }, folder),
+      payload: makePayload(payload, folder),
+      steps: makeSteps(steps, folder),
+      console: logs.console,
+      journal: logs.journal,
+      results: join(folder, 'results.tar'),
+    }
+    const longest = Math.max(0, ...steps.map(stepTimeout))
+    const end = await runMachine(machine, longest, folder, logs)
+    return readGuestRun(options, machine.results, end, logs)
+  })
+}
