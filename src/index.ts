@@ -30,7 +30,7 @@ export {
 export * from './errors.ts'
 export { buildExtension } from './images/build.ts'
 export type { Finding } from './images/checks/finding.ts'
-export type { ReaderVerdict } from './images/checks/predict-readers.ts'
+export type { ReaderVerdict } from './images/checks/reader-verdict.ts'
 export { inspectImage } from './images/inspect.ts'
 export type { Inspection } from './images/inspection.ts'
 export { type ListedEntry, type ListOptions, listImage } from './images/list.ts'

@@ -4,7 +4,8 @@ import { toHex } from '../bytes/hex.ts'
 import { parseImagePolicy } from '../formats/image-policy.ts'
 import { extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
 import { type Check, type Finding, runChecks } from './checks/finding.ts'
-import { predictReaders, type ReaderVerdict } from './checks/predict-readers.ts'
+import { predictReaders } from './checks/predict-readers.ts'
+import type { ReaderVerdict } from './checks/reader-verdict.ts'
 import { imagePolicy, sidecars } from './checks/readers.ts'
 import {
   certificateFingerprint,
@@ -80,7 +81,7 @@ export async function verifyImage(
       verdict: judge(findings),
       findings,
       ...(subject.tree && { rootHash: toHex(subject.tree.rootHash) }),
-      readers: predictReaders(image, subject.rootHashes, findings, options),
+      readers: predictReaders(subject, findings),
     }
   } finally {
     await image.close()

@@ -1,7 +1,5 @@
 import { copyFileSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import * as asn1js from 'asn1js'
-import * as pkijs from 'pkijs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concat } from '../../src/bytes/concat.ts'
 import { viewOf } from '../../src/bytes/struct.ts'
@@ -10,12 +8,11 @@ import { FileError, FormatError } from '../../src/errors.ts'
 import { SUPERBLOCK_OFFSET, Superblock } from '../../src/formats/erofs/layout.ts'
 import { superblockChecksum } from '../../src/formats/erofs/read/decode-superblock.ts'
 import { decodeVeritySignature, encodeVeritySignature } from '../../src/formats/verity-signature.ts'
-import { formatPem } from '../../src/formats/x509/pem.ts'
 import type { BuildResult } from '../../src/images/options.ts'
 import { verifyImage } from '../../src/images/verify.ts'
 import { wrapFilesystem } from '../../src/images/wrap.ts'
 import { readTrustDirectories } from '../../src/keys/trust.ts'
-import { makeTestKey, signRaw, type TestKey } from '../keys/test-keys.ts'
+import { makeTestKey } from '../keys/test-keys.ts'
 import { noise, writeFile } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { buildImage, certificateOf, failedChecks, mutate, signingWith } from './fixtures.ts'
@@ -236,25 +233,6 @@ describe('readers', () => {
       })
     },
   )
-
-  test('the kernel follows the certificate inside to its issuer, userspace does not', async () => {
-    const authority = makeTestKey('p256', {
-      commonName: 'authority',
-      serial: new Uint8Array(16).fill(1),
-    })
-    const leaf = issueBy(authority, makeTestKey('p256', { commonName: 'leaf' }))
-    const built = await buildImage(folder, 'chain.raw', FILES, { signing: signingWith(leaf) })
-    const certificates = [certificateOf(authority, 'authority.crt')]
-    const { readers } = await verifyImage(built.output, { certificates })
-    expect(readers[0]).toMatchObject({
-      verdict: 'accepts',
-      reason: expect.stringMatching('which issued the certificate in the signature'),
-    })
-    expect(readers[1]?.verdict).toBe('refuses')
-    const certificatesOfLeaf = [certificateOf(leaf, 'leaf.crt')]
-    const direct = await verifyImage(built.output, { certificates: certificatesOfLeaf })
-    expect(direct.readers.map(({ verdict }) => verdict)).toEqual(['accepts', 'accepts', 'accepts'])
-  })
 
   test('a file whose name does not end in .crt is no certificate in verity.d', async () => {
     const directory = join(folder, 'verity.d')
@@ -538,20 +516,6 @@ describe('other images', () => {
     ])
   })
 })
-
-/** The certificate of `key`, issued by `authority` instead of by itself. */
-function issueBy(authority: TestKey, key: TestKey): TestKey {
-  const certificate = pkijs.Certificate.fromBER(Uint8Array.from(key.certificate).buffer)
-  certificate.issuer = pkijs.Certificate.fromBER(
-    Uint8Array.from(authority.certificate).buffer,
-  ).subject
-  const tbs = certificate.encodeTBS()
-  const signature = signRaw(authority.key, new Uint8Array(tbs.toBER()))
-  certificate.tbsView = new Uint8Array(tbs.toBER())
-  certificate.signatureValue = new asn1js.BitString({ valueHex: Uint8Array.from(signature).buffer })
-  const der = new Uint8Array(certificate.toSchema(true).toBER())
-  return { ...key, certificate: der, certificatePem: formatPem('CERTIFICATE', der) }
-}
 
 function hash(text: string): number {
   return new DataView(sha256(new TextEncoder().encode(text)).buffer).getInt32(0)

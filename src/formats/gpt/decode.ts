@@ -32,6 +32,8 @@ export interface Gpt {
   readonly diskGuid: string
   /** The copy whose content is reported: the backup only where the primary is broken. */
   readonly copy: 'primary' | 'backup'
+  /** Whether libblkid takes that copy; where it takes neither, readers see no table at all. */
+  readonly sound: boolean
   readonly firstUsableLba: bigint
   readonly lastUsableLba: bigint
   /** Number of entries in the array, used or not. */
@@ -63,6 +65,7 @@ export async function decodeGpt(source: Source): Promise<Gpt> {
     sectorSize,
     diskGuid: table.header.diskGuid,
     copy: table.kind,
+    sound: table.sound,
     firstUsableLba: table.header.firstUsableLba,
     lastUsableLba: table.header.lastUsableLba,
     entryCount: table.header.numberOfEntries,

@@ -11,6 +11,8 @@ export interface FieldProblem {
   /** What is wrong, to be read after `KEY=value`. */
   readonly problem: string
   readonly hint?: string
+  /** No target merges an image with this field. */
+  readonly fitsNowhere?: true
 }
 
 /**
@@ -28,7 +30,9 @@ export function findFieldProblem(
   switch (key) {
     case 'ID':
       // os-release(5) asks for lower case; openEuler and others do not comply, and match all the same.
-      return findWordProblem(value, /^[A-Za-z0-9._-]+$/, 'letters')
+      return value === ''
+        ? { problem: 'is empty', fitsNowhere: true }
+        : findWordProblem(value, /^[A-Za-z0-9._-]+$/, 'letters')
     case `${prefix}_LEVEL`:
       return findWordProblem(value, /^[a-z0-9._-]+$/, 'lower-case letters')
     case 'VERSION_ID':
@@ -62,9 +66,13 @@ function findWordProblem(
 function findScopeProblem(value: string): FieldProblem | undefined {
   const scopes = value.split(/\s+/).filter((word) => word !== '')
   const hint = `the scopes are ${SCOPES.join(', ')}`
-  if (scopes.length === 0) return { problem: 'is empty, so the image is merged nowhere', hint }
-  const unknown = scopes.find((scope) => !SCOPES.includes(scope))
-  return unknown === undefined ? undefined : { problem: `has the unknown scope ${unknown}`, hint }
+  if (scopes.length === 0) {
+    return { problem: 'is empty, so the image is merged nowhere', hint, fitsNowhere: true }
+  }
+  const unknown = scopes.filter((scope) => !SCOPES.includes(scope))
+  if (unknown.length === 0) return undefined
+  const problem = `has the unknown scope ${unknown[0]}`
+  return { problem, hint, ...(unknown.length === scopes.length && { fitsNowhere: true }) }
 }
 
 function findArchitectureProblem(value: string): FieldProblem | undefined {
@@ -73,6 +81,7 @@ function findArchitectureProblem(value: string): FieldProblem | undefined {
   const suggestion = suggestArchitecture(value)
   return {
     problem: 'never matches a machine',
+    fitsNowhere: true,
     ...(suggestion && { hint: `systemd calls it ${suggestion}` }),
   }
 }

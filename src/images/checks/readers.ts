@@ -4,7 +4,7 @@ import { parseImagePolicy } from '../../formats/image-policy.ts'
 import { evaluateImagePolicy } from '../../formats/image-policy-decision.ts'
 import { foundPartitions } from '../read/found-partitions.ts'
 import type { Check, Problem } from './finding.ts'
-import { predictReaders } from './predict-readers.ts'
+import { predictPolicy } from './predict-readers.ts'
 import type { Subject } from './subject.ts'
 
 /** A file that makes systemd refuse the image. */
@@ -24,7 +24,8 @@ export const sidecars: Check<Subject> = {
 /** The policy that was asked about. */
 export const imagePolicy: Check<Subject> = {
   name: 'image policy',
-  async run({ image, options, rootHashes }) {
+  async run(subject) {
+    const { image, options } = subject
     const { imagePolicy: text } = options
     if (text === undefined) return undefined
     const policy = parseImagePolicy(text)
@@ -34,9 +35,9 @@ export const imagePolicy: Check<Subject> = {
       found: `${designator}=${found}`,
     }))
     if (problems.length > 0) return { problems }
-    const systemd = predictReaders(image, rootHashes, [], options).at(-1)
-    if (!systemd || systemd.verdict === 'accepts') return { problems, note: systemd?.reason }
-    const unproven = systemd.verdict === 'depends' && { unproven: true as const }
-    return { problems: [{ expected: `an image for ${text}`, found: systemd.reason, ...unproven }] }
+    const { verdict, reason } = predictPolicy(subject)
+    if (verdict === 'accepts') return { problems, note: reason }
+    const unproven = verdict === 'depends' && { unproven: true as const }
+    return { problems: [{ expected: `an image for ${text}`, found: reason, ...unproven }] }
   },
 }

@@ -1,0 +1,26 @@
+/** What a reader does with an image. */
+
+import { toHex } from '../../bytes/hex.ts'
+import { encodeUtf8 } from '../../bytes/utf8.ts'
+import type { FoundSignature } from '../read/root-hash-claims.ts'
+
+/** What one reader does with the image. */
+export interface ReaderVerdict {
+  readonly reader: 'kernel' | 'userspace' | 'systemd'
+  /** `depends` where it is up to certificates that were not given. */
+  readonly verdict: 'accepts' | 'refuses' | 'depends'
+  readonly reason: string
+}
+
+export type Answer = Omit<ReaderVerdict, 'reader'>
+
+/** What a signature has to be over: the digits of the root hash as text. */
+export function contentOf({ rootHash }: FoundSignature): Uint8Array {
+  return encodeUtf8(rootHash ? toHex(rootHash) : '')
+}
+
+/** Why there is no message to look at. */
+export function noSignature(signature: FoundSignature | undefined): Answer {
+  const reason = signature ? 'the signature cannot be read' : 'there is no signature'
+  return { verdict: 'refuses', reason }
+}
