@@ -1,0 +1,106 @@
+/** In an initrd: what systemd-stub delivers from the EFI system partition is merged, as `verify` said. */
+
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { DEFAULT_POLICIES } from '../../src/formats/image-policy.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+import { available } from '../support/tools.ts'
+import {
+  BESIDE_UKI,
+  espFiles,
+  FOR_EVERY_UKI,
+  INITRD_STEPS,
+  NOT_BY_US,
+  NOT_FOR_INITRD,
+} from './catalogue/delivered.ts'
+import { type ImageRecipe, KINDS, ofKind } from './catalogue/image.ts'
+import { expectAsPredicted, mergedAfter, namesOf, observe } from './catalogue/observe.ts'
+import { makePayload, type Payload } from './catalogue/payload.ts'
+import { predict } from './catalogue/predict.ts'
+import { bootGuest, GUESTS, type GuestRun } from './harness/index.ts'
+
+/** The stub of 257 does not look into loader/extensions. */
+const BROUGHT = {
+  trixie: BESIDE_UKI,
+  sid: [...BESIDE_UKI, ...FOR_EVERY_UKI],
+} as const
+
+describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', () => {
+  const folder = temporaryFolder()
+  let payload: Payload
+
+  beforeAll(async () => {
+    const images = [...BESIDE_UKI, NOT_FOR_INITRD, ...FOR_EVERY_UKI, ...NOT_BY_US]
+    payload = await makePayload(folder, images)
+  })
+
+  describe.each(GUESTS)('%s', (_, guest) => {
+    let run: GuestRun
+
+    /** What is said of an image for this initrd, and under the policy of what was delivered. */
+    const predictFor = ({ fileName, kind }: ImageRecipe) =>
+      predict(join(payload.folder, 'images', fileName), kind, payload.bench.keys, [], {
+        imagePolicy: DEFAULT_POLICIES[`${kind}-strict`],
+        scope: 'initrd',
+        osRelease: { path: 'initrd-release', text: run.step('release').stdout },
+      })
+
+    beforeAll(async () => {
+      const { folder, db } = payload
+      const environment = 'initrd'
+      const steps = INITRD_STEPS
+      const esp = espFiles(payload)
+      run = await bootGuest({
+        guest,
+        name: 'delivery',
+        payload: folder,
+        environment,
+        esp,
+        steps,
+        db,
+      })
+    })
+
+    test('finds what lies beside its UKI, and since 258 what lies beside none', () => {
+      const files = (folder: string, images: readonly ImageRecipe[]) =>
+        images.map(({ kind, fileName }) => `/.extra/${folder}${kind}/${fileName}`)
+      const global = guest === 'sid' ? files('global_', FOR_EVERY_UKI) : []
+      const found = run.step('delivered').stdout.trim().split('\n')
+      expect(found.sort(), run.where).toEqual(
+        [...files('', [...BESIDE_UKI, NOT_FOR_INITRD]), ...global].sort(),
+      )
+    })
+
+    test.each(KINDS)('merges every %s that is for an initrd', (kind) => {
+      expect(run.step('services').status, run.where).toBe(0)
+      expect(mergedAfter(run.step(`merged ${kind}s`))).toEqual(
+        namesOf(ofKind<ImageRecipe>(BROUGHT[guest], kind)),
+      )
+    })
+
+    test('finds their content', () => {
+      const steps = guest === 'sid' ? ['beside the UKI', 'for every UKI'] : ['beside the UKI']
+      for (const name of steps) {
+        const checksums = run.step(`checksums ${name}`)
+        expect(checksums).toEqual({ status: 0, stdout: '', stderr: '' })
+      }
+    })
+
+    test.each([...BESIDE_UKI, ...FOR_EVERY_UKI])('does so as predicted: $name', async (image) => {
+      expect((await predictFor(image)).systemd).toMatchObject({ verdict: 'accepts' })
+    })
+
+    test('leaves out what is not for an initrd, as predicted', async () => {
+      expect(await predictFor(NOT_FOR_INITRD)).toMatchObject({
+        kernel: { verdict: 'accepts' },
+        systemd: { verdict: 'refuses', reason: expect.stringContaining('left out') },
+      })
+    })
+
+    test.each(NOT_BY_US)('refuses by its own policy, as predicted: $name', async (image) => {
+      expect(run.step(`try ${image.name}`).status, run.where).toBe(1)
+      // Without certificates in verity.d there is nothing userspace could check with.
+      expectAsPredicted(observe(run.step(`try ${image.name}`)), await predictFor(image), false)
+    })
+  })
+})
