@@ -12,8 +12,8 @@ import type { FoundSignature } from '../read/root-hash-claims.ts'
 import { describeSigner, embeddedCertificates } from '../read/signer-text.ts'
 import { type Answer, contentOf, noSignature } from './reader-verdict.ts'
 
-/** RSA tells a signature of something else from one that is damaged. */
-const REJECTED = 'EKEYREJECTED or EINVAL: the signature does not fit the root hash'
+/** RSA tells a signature of something else from one that is damaged, and says by chance how. */
+const REJECTED = 'EKEYREJECTED, EINVAL or EBADMSG: the signature does not fit the root hash'
 
 export function predictKernel(
   signature: FoundSignature | undefined,

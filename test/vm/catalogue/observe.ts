@@ -22,6 +22,7 @@ export interface Observation {
 
 /** How the C library spells out what the kernel says to a signature. */
 const ERRORS: Readonly<Record<string, string>> = {
+  EBADMSG: 'Bad message',
   EINVAL: 'Invalid argument',
   EKEYREJECTED: 'Key was rejected by service',
   ENOKEY: 'Required key not available',
@@ -57,8 +58,8 @@ export function expectAsPredicted(
 
 /** The errors a reason begins with; there is none where the kernel is not asked. */
 function errorsIn(reason: string): readonly (string | undefined)[] {
-  const names = /^(E[A-Z]+(?: or E[A-Z]+)*):/.exec(reason)?.[1]
-  return names?.split(' or ').map((name) => ERRORS[name]) ?? []
+  const names = /^(E[A-Z]+(?:, E[A-Z]+)*(?: or E[A-Z]+)?):/.exec(reason)?.[1]
+  return names?.split(/, | or /).map((name) => ERRORS[name]) ?? []
 }
 
 /** The names of the images that a step of `merge` has merged, each once. */
