@@ -7,7 +7,14 @@ import { type KeyFiles, makeKey } from '../support/keys.ts'
 import { output } from '../support/run.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available, tool } from '../support/tools.ts'
-import { type BootOptions, bootGuest, GUESTS, type GuestRun } from './harness/index.ts'
+import {
+  type BootOptions,
+  bootGuest,
+  bootGuests,
+  GUESTS,
+  type GuestRun,
+  type GuestRuns,
+} from './harness/index.ts'
 import { GUEST_CHECKS, STEP_CHECKS } from './harness-checks.ts'
 
 const FILES = {
@@ -40,65 +47,84 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a guest', () => 
     writeFileSync(delivered, 'by the EFI system partition')
   })
 
-  describe.each(GUESTS)('with %s, its root on a disk', (_, guest) => {
-    let run: GuestRun
+  describe('its root on a disk', () => {
+    let runs: GuestRuns
 
-    beforeAll(async () => {
+    beforeAll(() => {
       const steps = [...GUEST_CHECKS, ...STEP_CHECKS, FILES, ...CRASH]
-      run = await bootGuest({ guest, name: 'harness', payload, db, steps })
+      runs = bootGuests((guest) => ({ guest, name: 'harness', payload, db, steps }))
     })
 
-    test.each([...GUEST_CHECKS, ...STEP_CHECKS])('$name', ({ name, expected }) => {
-      expect(run.step(name), run.where).toMatchObject(expected(guest))
-    })
+    describe.each(GUESTS)('%s', (_, guest) => {
+      let run: GuestRun
 
-    test('returns files', () => {
-      const files = run.files(FILES.name)
-      const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
-      expect(readFileSync(join(files, 'link'), 'utf8') === numbers, run.where).toBe(true)
-      expect(lstatSync(join(files, 'link')).isSymbolicLink(), run.where).toBe(true)
-      expect(statSync(join(files, 'hole')), run.where).toMatchObject({ size: 64 << 20, blocks: 0 })
-    })
+      beforeAll(async () => {
+        run = await runs(guest)
+      })
 
-    test.each(CRASH)('has no result of $name', ({ name }) => {
-      expect(() => run.step(name)).toThrow(`${guest}: no result of step ${name}: the guest ended`)
-      expect(() => run.step(name)).toThrow(run.where)
-    })
+      test.each([...GUEST_CHECKS, ...STEP_CHECKS])('$name', ({ name, expected }) => {
+        expect(run.step(name), run.where).toMatchObject(expected(guest))
+      })
 
-    test('leaves a console and a journal even so', () => {
-      expect(readFileSync(run.console, 'utf8')).toContain('Kernel panic')
-      expect(readFileSync(run.journal, 'utf8')).toContain('kernel: Linux version')
+      test('returns files', () => {
+        const files = run.files(FILES.name)
+        const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
+        expect(readFileSync(join(files, 'link'), 'utf8') === numbers, run.where).toBe(true)
+        expect(lstatSync(join(files, 'link')).isSymbolicLink(), run.where).toBe(true)
+        expect(statSync(join(files, 'hole')), run.where).toMatchObject({
+          size: 64 << 20,
+          blocks: 0,
+        })
+      })
+
+      test.each(CRASH)('has no result of $name', ({ name }) => {
+        expect(() => run.step(name)).toThrow(`${guest}: no result of step ${name}: the guest ended`)
+        expect(() => run.step(name)).toThrow(run.where)
+      })
+
+      test('leaves a console and a journal even so', () => {
+        expect(readFileSync(run.console, 'utf8')).toContain('Kernel panic')
+        expect(readFileSync(run.journal, 'utf8')).toContain('kernel: Linux version')
+      })
     })
   })
 
-  describe.each(GUESTS)('with %s, all of it in the initrd', (_, guest) => {
-    let run: GuestRun
+  describe('all of it in the initrd', () => {
+    let runs: GuestRuns
 
-    beforeAll(async () => {
+    beforeAll(() => {
       const steps = [...GUEST_CHECKS, DELIVERED]
       const esp = { 'EFI/BOOT/BOOTX64.EFI.extra.d/test.cred': delivered }
-      const environment = 'initrd'
-      run = await bootGuest({ guest, name: 'harness-initrd', environment, payload, db, esp, steps })
+      const files = { environment: 'initrd', payload, db, esp, steps } as const
+      runs = bootGuests((guest) => ({ guest, name: 'harness-initrd', ...files }))
     })
 
-    test.each(GUEST_CHECKS)('$name', ({ name, expected }) => {
-      expect(run.step(name), run.where).toMatchObject(expected(guest))
-    })
+    describe.each(GUESTS)('%s', (_, guest) => {
+      let run: GuestRun
 
-    test('has what was delivered beside the UKI', () => {
-      const expected = { status: 0, stdout: 'ID=debian\nby the EFI system partition' }
-      expect(run.step(DELIVERED.name), run.where).toMatchObject(expected)
-    })
+      beforeAll(async () => {
+        run = await runs(guest)
+      })
 
-    test('leaves a console and a journal', () => {
-      expect(readFileSync(run.console, 'utf8')).toMatch(/vmtest: .* done/)
-      const journal = readFileSync(run.journal, 'utf8')
-      expect(journal).toContain('kernel: Linux version')
-      expect(journal).toContain('said by a step')
-    })
+      test.each(GUEST_CHECKS)('$name', ({ name, expected }) => {
+        expect(run.step(name), run.where).toMatchObject(expected(guest))
+      })
 
-    test('knows its steps by name', () => {
-      expect(() => run.step('another')).toThrow('no step is called another')
+      test('has what was delivered beside the UKI', () => {
+        const expected = { status: 0, stdout: 'ID=debian\nby the EFI system partition' }
+        expect(run.step(DELIVERED.name), run.where).toMatchObject(expected)
+      })
+
+      test('leaves a console and a journal', () => {
+        expect(readFileSync(run.console, 'utf8')).toMatch(/vmtest: .* done/)
+        const journal = readFileSync(run.journal, 'utf8')
+        expect(journal).toContain('kernel: Linux version')
+        expect(journal).toContain('said by a step')
+      })
+
+      test('knows its steps by name', () => {
+        expect(() => run.step('another')).toThrow('no step is called another')
+      })
     })
   })
 

@@ -26,7 +26,7 @@ import {
   repartImage,
 } from './catalogue/repart-images.ts'
 import { UNUSABLE } from './catalogue/unusable.ts'
-import { bootGuest, GUESTS, type GuestRun } from './harness/index.ts'
+import { bootGuests, GUESTS, type GuestRun, type GuestRuns } from './harness/index.ts'
 
 const MIB = 1 << 20
 const IMAGES = [...ACCEPTED, ...INSTALLED, ...REFUSED, ...UNUSABLE, ...TOLERATED]
@@ -37,6 +37,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
   () => {
     const folder = temporaryFolder()
     let payload: Payload
+    let runs: GuestRuns
 
     const predictFor = ({ fileName, kind }: ImageRecipe, verityD: readonly KeyName[] = []) =>
       predict(join(payload.folder, 'images', fileName), kind, payload.bench.keys, verityD)
@@ -45,6 +46,8 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
       payload = await makePayload(folder, IMAGES)
       await addMergeCases(payload)
       addRepartTrees(payload)
+      const { folder: files, db } = payload
+      runs = bootGuests((guest) => ({ guest, name: 'host', payload: files, steps: HOST_STEPS, db }))
     })
 
     test('one image has at most 4 MiB, and another a sector more', () => {
@@ -56,8 +59,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
       let run: GuestRun
 
       beforeAll(async () => {
-        const { folder, db } = payload
-        run = await bootGuest({ guest, name: 'host', payload: folder, steps: HOST_STEPS, db })
+        run = await runs(guest)
       })
 
       test('has our certificates of the UEFI db in the platform keyring', () => {

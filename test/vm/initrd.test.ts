@@ -17,7 +17,7 @@ import { type ImageRecipe, KINDS, ofKind } from './catalogue/image.ts'
 import { expectAsPredicted, mergedAfter, namesOf, observe } from './catalogue/observe.ts'
 import { makePayload, type Payload } from './catalogue/payload.ts'
 import { predict } from './catalogue/predict.ts'
-import { bootGuest, GUESTS, type GuestRun } from './harness/index.ts'
+import { bootGuests, GUESTS, type GuestRun, type GuestRuns } from './harness/index.ts'
 
 /** The stub of 257 does not look into loader/extensions. */
 const BROUGHT = {
@@ -28,10 +28,14 @@ const BROUGHT = {
 describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', () => {
   const folder = temporaryFolder()
   let payload: Payload
+  let runs: GuestRuns
 
   beforeAll(async () => {
     const images = [...BESIDE_UKI, NOT_FOR_INITRD, ...FOR_EVERY_UKI, ...NOT_BY_US]
     payload = await makePayload(folder, images)
+    const { folder: files, db } = payload
+    const delivery = { environment: 'initrd', esp: espFiles(payload), steps: INITRD_STEPS } as const
+    runs = bootGuests((guest) => ({ guest, name: 'delivery', payload: files, db, ...delivery }))
   })
 
   describe.each(GUESTS)('%s', (_, guest) => {
@@ -46,19 +50,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
       })
 
     beforeAll(async () => {
-      const { folder, db } = payload
-      const environment = 'initrd'
-      const steps = INITRD_STEPS
-      const esp = espFiles(payload)
-      run = await bootGuest({
-        guest,
-        name: 'delivery',
-        payload: folder,
-        environment,
-        esp,
-        steps,
-        db,
-      })
+      run = await runs(guest)
     })
 
     test('finds what lies beside its UKI, and since 258 what lies beside none', () => {

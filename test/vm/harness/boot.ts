@@ -2,14 +2,15 @@
 
 import { join } from 'node:path'
 import { guestFolder } from '../../../scripts/provision/guests.mjs'
+import type { TreeName } from '../../../scripts/provision/trees.mjs'
 import { makeEsp, makePayload, makeSteps } from './disks.ts'
 import { enrolKeys } from './firmware.ts'
 import { withFolder } from './folder.ts'
 import { type GuestRun, readGuestRun } from './guest-run.ts'
 import { openLogs } from './logs.ts'
 import { runMachine } from './machine.ts'
-import { type BootOptions, stepTimeout } from './options.ts'
-import { buildUki } from './uki.ts'
+import { type BootOptions, GUESTS, stepTimeout } from './options.ts'
+import { makeBootFiles } from './uki.ts'
 
 /**
  * Boots a guest, runs the steps in it one after the other, and ends it.
@@ -17,13 +18,13 @@ import { buildUki } from './uki.ts'
  * Rejects, naming the logs, where the guest did not get to the end of the first step.
  */
 export function bootGuest(options: BootOptions): Promise<GuestRun> {
-  const { guest, name, payload, steps, esp, environment = 'host' } = options
+  const { guest, name, payload, steps, esp, tpm, environment = 'host' } = options
   const logs = openLogs(`${name}-${guest}`)
   return withFolder(async (folder) => {
     const machine = {
       ...(environment === 'host' && { root: join(guestFolder(guest), 'root.ext4') }),
       variables: enrolKeys(options, folder),
-      esp: makeEsp({ ...esp, 'EFI/BOOT/BOOTX64.EFI': buildUki(options, folder) }, folder),
+      esp: makeEsp({ ...esp, ...makeBootFiles(options, folder) }, folder),
       payload: makePayload(payload, folder),
       steps: makeSteps(steps, folder),
       console: logs.console,
@@ -31,7 +32,25 @@ export function bootGuest(options: BootOptions): Promise<GuestRun> {
       results: join(folder, 'results.tar'),
     }
     const longest = Math.max(0, ...steps.map(stepTimeout))
-    const end = await runMachine(machine, longest, folder, logs)
+    const end = await runMachine(machine, longest, folder, logs, tpm)
     return readGuestRun(options, machine.results, end, logs)
   })
+}
+
+/** Where to ask for the run of a guest. */
+export type GuestRuns = (guest: TreeName) => Promise<GuestRun>
+
+/**
+ * Boots all guests at the same time, because what runs in one is mostly one process after the other.
+ * What becomes of one keeps no other from its end.
+ */
+export function bootGuests(
+  optionsFor: (guest: TreeName) => BootOptions | Promise<BootOptions>,
+): GuestRuns {
+  const runs = new Map(
+    GUESTS.map(([, guest]) => [guest, Promise.resolve(optionsFor(guest)).then(bootGuest)] as const),
+  )
+  // Whoever asks is told.
+  for (const run of runs.values()) run.catch(() => {})
+  return (guest) => runs.get(guest)!
 }

@@ -25,8 +25,9 @@ export async function runMachine(
   stepSeconds: number,
   folder: string,
   logs: Logs,
+  tpmState?: string,
 ): Promise<End> {
-  const tpm = await startTpm(folder, logs.machine)
+  const tpm = await startTpm(folder, logs.machine, tpmState)
   try {
     const started = performance.now()
     const args = qemuArguments({ ...machine, tpm: tpm.socket })

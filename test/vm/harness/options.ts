@@ -30,12 +30,18 @@ export interface BootOptions {
   readonly steps: readonly Step[]
   /** Certificates for the UEFI db. */
   readonly db: readonly KeyFiles[]
-  /** Signs the UKI: the first key of db where absent. */
+  /** Signs what the firmware starts: the first key of db where absent. */
   readonly signer?: KeyFiles
   /** `host` where absent. */
   readonly environment?: Environment
-  /** Further files of the EFI system partition, by path on it; the UKI is EFI/BOOT/BOOTX64.EFI. */
+  /** What the firmware starts: the UKI itself, as EFI/BOOT/BOOTX64.EFI, where absent. */
+  readonly boot?: 'stub' | 'systemd-boot'
+  /** A UKI that nobody has signed; that of the guest for the environment where absent. */
+  readonly uki?: string
+  /** Further files of the EFI system partition, by path on it. */
   readonly esp?: Readonly<Record<string, string>>
+  /** The folder of a TPM, which the guest goes on using; a new one where absent. */
+  readonly tpm?: string
 }
 
 /** Seconds after which a step is ended. */

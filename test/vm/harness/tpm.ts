@@ -1,4 +1,4 @@
-/** A software TPM 2.0, never used before. */
+/** A software TPM 2.0 for a guest. */
 
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,17 +7,27 @@ import { output } from '../../support/run.ts'
 import { tool } from '../../support/tools.ts'
 import { type Process, start } from './process.ts'
 
-/** Starts swtpm, and returns it with the socket that qemu connects to. */
-export async function startTpm(
-  folder: string,
-  log: string,
-): Promise<{ readonly process: Process; readonly socket: string }> {
-  const state = join(folder, 'tpm')
-  const socket = join(folder, 'tpm.sock')
+/** Makes a TPM that nobody has used: a new folder with the state of swtpm. */
+export function makeTpm(state: string): void {
   mkdirSync(state)
   // One bank, because firmware and stub hash all they load once for each.
   output(tool('swtpm_setup'), ['--tpm2', '--tpmstate', state, '--pcr-banks', 'sha256'])
-  const where = ['--tpmstate', `dir=${state}`, '--ctrl', `type=unixio,path=${socket}`]
+}
+
+/**
+ * Starts swtpm, and returns it with the socket that qemu connects to.
+ *
+ * @param state Made by {@link makeTpm}; a TPM of its own in `folder` where absent.
+ */
+export async function startTpm(
+  folder: string,
+  log: string,
+  state?: string,
+): Promise<{ readonly process: Process; readonly socket: string }> {
+  const socket = join(folder, 'tpm.sock')
+  const own = join(folder, 'tpm')
+  if (state === undefined) makeTpm(own)
+  const where = ['--tpmstate', `dir=${state ?? own}`, '--ctrl', `type=unixio,path=${socket}`]
   const process = start('swtpm', ['socket', '--tpm2', ...where, '--terminate'], log)
   for (let tries = 0; !existsSync(socket); tries += 1) {
     if (tries === 100) {
