@@ -3,13 +3,9 @@
  * (src/libsystemd/sd-json), and that of Python's json module, which ukify uses.
  */
 
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [name: string]: JsonValue }
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
+
+export type JsonObject = { readonly [name: string]: JsonValue }
 
 /** `short` has no blanks at all, `pretty` a line for each element, `python` one line with blanks. */
 export type JsonStyle = 'short' | 'pretty' | 'python'

@@ -12,12 +12,12 @@ import { toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FormatError } from '../errors.ts'
-import type { JsonValue } from './json-text.ts'
+import type { JsonObject, JsonValue } from './json-text.ts'
 import { type PcrSignature, parsePcrSignatureObject } from './pcr-signature.ts'
 import { type PcrBank, pcrsOf } from './tpm2/pcr.ts'
 
 /** The whole object: names of banks to arrays of entries, and what else is in it. */
-export type PcrSignatureDocument = { readonly [name: string]: JsonValue }
+export type PcrSignatureDocument = JsonObject
 
 /** An entry and the bank it is for. */
 export interface BankedSignature {
@@ -72,8 +72,55 @@ export function appendPcrSignatures(
   return result
 }
 
+/**
+ * Puts signed entries where unsigned ones wait for them, and the others behind what is there.
+ *
+ * @throws FormatError where a bank of the document is no array.
+ */
+export function placePcrSignatures(
+  document: PcrSignatureDocument,
+  signed: readonly BankedSignature[],
+): PcrSignatureDocument {
+  let result = document
+  for (const { bank, entry } of signed) {
+    const entries = result[bank]
+    const encoded = encodeEntry(entry, {})
+    const waiting = Array.isArray(entries)
+      ? entries.findIndex((each) => waitsFor(each, encoded))
+      : -1
+    result =
+      Array.isArray(entries) && waiting >= 0
+        ? { ...result, [bank]: entries.with(waiting, fill(entries[waiting], encoded)) }
+        : appendPcrSignatures(result, [{ bank, entry }])
+  }
+  return result
+}
+
+/** Whether an entry is the same policy for the same key, or for a key nobody has named yet. */
+function waitsFor(waiting: JsonValue, signed: JsonObject): boolean {
+  if (!isObject(waiting)) return false
+  const isSame = (name: string) => isEqualJson(waiting[name] ?? null, signed[name] ?? null)
+  return (
+    isSame('pcrs') &&
+    isSame('pol') &&
+    isSame('ref') &&
+    (waiting.pkfp === undefined || isSame('pkfp'))
+  )
+}
+
+/** What the entry says already stays. */
+function fill(waiting: JsonValue | undefined, signed: JsonObject): JsonValue {
+  if (!isObject(waiting)) return signed
+  const { pcrs = null, pkfp = signed.pkfp, ...rest } = waiting
+  return { pcrs, ...(pkfp !== undefined && { pkfp }), ...rest, sig: signed.sig ?? null }
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Fields in the order of systemd. */
-function encodeEntry(entry: PcrSignature, form: EntryForm): { readonly [name: string]: JsonValue } {
+function encodeEntry(entry: PcrSignature, form: EntryForm): JsonObject {
   const { pcrMask, fingerprint, reference, policy, signature } = entry
   return {
     pcrs: pcrsOf(pcrMask),

@@ -57,6 +57,9 @@ export interface PeFile {
   readonly sections: readonly PeSection[]
   /** Size of the file's beginning that holds all headers. */
   readonly headersSize: number
+  /** Sections start at multiples of it in memory. */
+  readonly sectionAlignment: number
+  readonly optionalOffset: number
   readonly checksumOffset: number
   /** Where the entry of the certificate table is; absent where there are too few directories. */
   readonly certificateEntryOffset: number | undefined
@@ -136,11 +139,21 @@ function readOptionalHeader(bytes: Uint8Array, at: number, fileSize: number): Op
     format,
     subsystem: view.getUint16(OptionalOffset.subsystem, true),
     headersSize,
+    sectionAlignment: readAlignment(view, at),
+    optionalOffset: at,
     checksumOffset: at + OptionalOffset.checkSum,
     certificateEntryOffset: entry === undefined ? undefined : at + entry,
     certificateTable:
       entry === undefined ? undefined : readCertificateTable(view, entry, at, fileSize),
   }
+}
+
+/** A power of two, as the specification demands. */
+function readAlignment(view: DataView, at: number): number {
+  const alignment = view.getUint32(OptionalOffset.sectionAlignment, true)
+  if (alignment > 0 && (alignment & (alignment - 1)) === 0) return alignment
+  const found = `section alignment ${alignment} is no power of two`
+  throw bad('BAD_VALUE', found, at + OptionalOffset.sectionAlignment)
 }
 
 function findCertificateEntry(view: DataView, format: PeFile['format']): number | undefined {

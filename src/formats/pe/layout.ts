@@ -30,6 +30,8 @@ export const OPTIONAL_MAGIC = { pe32: 0x10b, pe32plus: 0x20b } as const
 
 /** Offsets in the optional header, §3.4; those that differ between PE32 and PE32+ are in a pair. */
 export const OptionalOffset = {
+  sectionAlignment: 32,
+  sizeOfImage: 56,
   sizeOfHeaders: 60,
   checkSum: 64,
   subsystem: 68,
