@@ -7,7 +7,7 @@ import { readText } from '../../files/text.ts'
 import { flag, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
-import { STANDARD } from '../credential/files.ts'
+import { nameOfInput, STANDARD } from '../credential/files.ts'
 import { type HostSecretLoader, sharedHostSecrets } from '../credential/keys.ts'
 import { parseManifest } from '../credential/manifest.ts'
 import type { ManifestEntry } from '../credential/manifest-fields.ts'
@@ -41,7 +41,7 @@ export const credBatch = defineCommand({
   ],
   async run({ manifest, allowCommands, force, json, quiet }, context) {
     const text = await readManifest(manifest, context)
-    const entries = await parseManifest(text, nameOf(manifest))
+    const entries = await parseManifest(text, nameOfInput(manifest))
     assertAllowed(entries, manifest, allowCommands)
     const sources = secretSources(
       entries.map(({ source }) => source),
@@ -105,10 +105,6 @@ async function readManifest(path: string, context: Context): Promise<string> {
   return text.replace(/^\ufeff/, '')
 }
 
-function nameOf(manifest: string): string {
-  return manifest === STANDARD ? 'standard input' : manifest
-}
-
 /** A manifest from somebody else must not run programs by being read. */
 function assertAllowed(
   entries: readonly ManifestEntry[],
@@ -117,7 +113,7 @@ function assertAllowed(
 ): void {
   const command = entries.find(({ source }) => source.kind === 'command')
   if (command !== undefined && !allowCommands) {
-    throw new UsageError(`${nameOf(manifest)} line ${command.line}: it runs a program`, {
+    throw new UsageError(`${nameOfInput(manifest)} line ${command.line}: it runs a program`, {
       hint: '--allow-commands runs the programs that the manifest names',
     })
   }
@@ -126,7 +122,7 @@ function assertAllowed(
   )
   if (stdin !== undefined && manifest === STANDARD) {
     throw new UsageError(
-      `${nameOf(manifest)} line ${stdin.line}: the secret cannot come from there too`,
+      `${nameOfInput(manifest)} line ${stdin.line}: the secret cannot come from there too`,
     )
   }
 }
@@ -152,7 +148,7 @@ function printConversation(
   manifest: string,
   { stderr }: Context,
 ): void {
-  const place = `${nameOf(manifest)} line ${line}: `
+  const place = `${nameOfInput(manifest)} line ${line}: `
   for (const warning of sealed?.warnings ?? []) {
     stderr.write(`extsign: warning: ${printable(`${place}${output}: ${warning}`)}\n`)
   }
