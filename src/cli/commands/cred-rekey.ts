@@ -16,7 +16,7 @@ import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { type HostSecretLoader, sharedHostSecrets } from '../credential/keys.ts'
 import { type OldKeys, oldKeyOptions, oldKeys } from '../credential/old-keys.ts'
-import { timesToText } from '../credential/report.ts'
+import { type SealedReport, timesToText } from '../credential/report.ts'
 import { type SealedRequest, sealRequest, targetOptions } from '../credential/request.ts'
 import { resolveScope } from '../credential/scope.ts'
 import { ExitCode, inFile, printWarnings, UsageError } from '../errors.ts'
@@ -51,7 +51,7 @@ export const credRekey = defineCommand({
     const old = oldKeys(values, context)
     const hosts = sharedHostSecrets()
     const interrupted = context.interrupts()
-    const sealed: SealedRequest[] = []
+    const sealed: { readonly report: SealedReport; readonly warnings: readonly string[] }[] = []
     try {
       await writeWholeFolder(to, async (folder) => {
         for (const name of names) {
@@ -62,8 +62,8 @@ export const credRekey = defineCommand({
             load: hosts.load,
             context,
           })
-          writeSmallFile(join(folder, name), new TextEncoder().encode(done.text), false)
-          sealed.push(done)
+          writeSmallFile(join(folder, name), done.text, false)
+          sealed.push({ report: await done.report(), warnings: done.warnings })
         }
       })
     } finally {

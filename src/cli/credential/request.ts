@@ -2,7 +2,6 @@
 
 import { basename, dirname } from 'node:path'
 import { findWarnings } from '../../credentials/catalog.ts'
-import { inspectCredential } from '../../credentials/inspect.ts'
 import { assertMetadata, sealCredential } from '../../credentials/seal.ts'
 import { assertReadableBy } from '../../credentials/target.ts'
 import { parseTime, toMicroseconds } from '../../credentials/time.ts'
@@ -73,7 +72,8 @@ export interface SealRequest extends RequestValues {
 }
 
 export interface SealedRequest {
-  readonly report: SealedReport
+  /** What there is to say of it, found out when it is asked for. */
+  readonly report: () => Promise<SealedReport>
   /** The credential. */
   readonly text: string
   readonly warnings: readonly string[]
@@ -101,13 +101,16 @@ export async function sealRequest(
     const { random } = context
     const { type, credential } = sealCredential({ name, ...times, ...keys, secret, random })
     const { targetVersion, output } = values
-    const { since, tpm2, publicKey } = inspectCredential(credential)
-    if (targetVersion) assertReadableBy(targetVersion, type, tpm2?.sealedOffDevice ?? false)
+    if (targetVersion) assertReadableBy(targetVersion, type, values.tpmDeviceKey !== undefined)
     const text = formatText(name, credential, values)
     const target = targetVersion ? Number.parseInt(targetVersion, 10) : undefined
-    const sealing = { since, tpm2, storageKey: keys.tpm?.storageKey.name, publicKey }
     return {
-      report: { output, type: type.name, name, ...times, ...sealing, size: text.length },
+      report: async () => {
+        const { inspectCredential } = await import('../../credentials/inspect.ts')
+        const { since, tpm2, publicKey } = inspectCredential(credential)
+        const sealing = { since, tpm2, storageKey: keys.tpm?.storageKey.name, publicKey }
+        return { output, type: type.name, name, ...times, ...sealing, size: text.length }
+      },
       text,
       warnings: [
         ...keys.warnings,

@@ -1,7 +1,7 @@
 /** `--with-key` and its short forms: what a credential is to be sealed with. */
 
 import { access } from 'node:fs/promises'
-import { type MadeTpmPart, makeTpmPart } from '../../credentials/tpm-part.ts'
+import type { MadeTpmPart } from '../../credentials/tpm-part.ts'
 import type { Scope } from '../../formats/credential/keys.ts'
 import { flag, option, type ValuesOf } from '../arguments.ts'
 import type { Context } from '../context.ts'
@@ -93,6 +93,7 @@ async function sealToTpm(
   plan: Plan,
   context: Context,
 ): Promise<MadeTpmPart> {
+  const { makeTpmPart } = await import('../../credentials/tpm-part.ts')
   const { sealer, close } = await loadSealer(values, values.targetVersion)
   try {
     const policy = await loadPolicy(values, sealer, plan.publicKey)
