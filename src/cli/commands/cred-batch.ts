@@ -9,11 +9,11 @@ import { flag, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { nameOfInput, STANDARD } from '../credential/files.ts'
-import { type HostSecretLoader, sharedHostSecrets } from '../credential/keys.ts'
 import { parseManifest } from '../credential/manifest.ts'
 import type { ManifestEntry } from '../credential/manifest-fields.ts'
 import { type SealedReport, timesToText } from '../credential/report.ts'
 import { sealRequest } from '../credential/request.ts'
+import { type SealingKeysLoader, sharedSealingKeys } from '../credential/sealing.ts'
 import { type SecretSources, secretSources } from '../credential/secret-sources.ts'
 import { ExitCode, inFile, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
@@ -48,12 +48,12 @@ export const credBatch = defineCommand({
       entries.map(({ source }) => source),
       context,
     )
-    const hosts = sharedHostSecrets()
+    const keys = sharedSealingKeys()
     const progress = progressOf(entries.length, quiet, context)
     const interrupted = context.interrupts()
     const tools = {
       sources,
-      loadHost: hosts.load,
+      loadKeys: keys.load,
       force,
       reports: json,
       context: { ...context, random: pooled(context.random) },
@@ -66,7 +66,7 @@ export const credBatch = defineCommand({
         progress.update(outcomes.length)
       }
     } finally {
-      await hosts.forget()
+      await keys.forget()
       progress.clear()
     }
     for (const outcome of outcomes) printConversation(outcome, manifest, context)
@@ -88,7 +88,7 @@ interface Outcome {
 
 interface Tools {
   readonly sources: SecretSources
-  readonly loadHost: HostSecretLoader
+  readonly loadKeys: SealingKeysLoader
   readonly force: boolean
   /** Whether somebody wants to read them. */
   readonly reports: boolean
@@ -97,12 +97,12 @@ interface Tools {
 
 async function sealEntry(
   { line, source, request }: ManifestEntry,
-  { sources, loadHost, force, reports, context }: Tools,
+  { sources, loadKeys, force, reports, context }: Tools,
 ): Promise<Outcome> {
   const { output } = request
   try {
     const read = () => sources.read(source)
-    const { text, warnings, report } = await sealRequest(request, read, context, loadHost)
+    const { text, warnings, report } = await sealRequest(request, read, context, loadKeys)
     writeSmallFile(output, text, force)
     return { line, output, warnings, report: reports ? await report() : undefined }
   } catch (thrown) {

@@ -14,10 +14,10 @@ import { UsageError } from '../errors.ts'
 import { sourceDateEpoch } from '../source-date-epoch.ts'
 import { systemdVersion, text } from '../types.ts'
 import { STANDARD } from './files.ts'
-import { type HostSecretLoader, hostSecretOption } from './keys.ts'
+import { hostSecretOption } from './keys.ts'
 import type { SealedReport } from './report.ts'
 import { scopeOptions } from './scope.ts'
-import { loadSealingKeys, sealingOptions } from './sealing.ts'
+import { loadSealingKeys, type SealingKeysLoader, sealingOptions } from './sealing.ts'
 import { tpmSealingOptions } from './tpm.ts'
 
 /** Who shall open it. */
@@ -82,19 +82,19 @@ export interface SealedRequest {
 /**
  * Seals the secret that `read` gives; it is overwritten.
  *
- * @param loadHost how host secrets are opened
+ * @param loadKeys how keys are come by
  * @throws UsageError, CredentialError, TpmError, FileError, and what `read` throws
  */
 export async function sealRequest(
   values: SealRequest,
   read: () => Promise<Uint8Array>,
   context: Context,
-  loadHost?: HostSecretLoader,
+  loadKeys: SealingKeysLoader = loadSealingKeys,
 ): Promise<SealedRequest> {
   const name = chooseName(values)
   const times = readTimes(values, context)
   assertMetadata({ name, ...times })
-  const keys = await loadSealingKeys(values, context, loadHost)
+  const keys = await loadKeys(values, context)
   let secret: Uint8Array = new Uint8Array(0)
   try {
     secret = await read()
