@@ -25,6 +25,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/webcrypto': ['keys/make-key-pair.ts'],
   'cmd-ts': ['cli/'],
   picomatch: ['tree/'],
+  'smol-toml': ['cli/credential/manifest-toml.ts'],
   '@bokuweb/zstd-wasm': ['compression/'],
 }
 

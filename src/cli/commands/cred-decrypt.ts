@@ -6,14 +6,13 @@ import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { acceptsNull, readFirmwareState } from '../../credentials/firmware.ts'
 import { type OpenedCredential, openCredential } from '../../credentials/open.ts'
 import { toMicroseconds } from '../../credentials/time.ts'
-import { unsealTpmPart } from '../../credentials/tpm-part.ts'
 import { TRANSCODINGS, transcode, withNewline } from '../../credentials/transcode.ts'
 import { hasCredentialSuffix, nameOfFile } from '../../formats/credential/name.ts'
 import { parseCredentialText } from '../../formats/credential/text.ts'
 import { flag, option, optionalPositional, positional, type ValuesOf } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { type Context, environmentVariable } from '../context.ts'
-import { readCredentialFile, STANDARD, writePrivate } from '../credential/files.ts'
+import { nameOfInput, readCredentialFile, STANDARD, writePrivate } from '../credential/files.ts'
 import { hostSecretOption, loadHostSecret } from '../credential/keys.ts'
 import { rateRefusal, timesToText } from '../credential/report.ts'
 import { resolveScope, scopeOptions } from '../credential/scope.ts'
@@ -75,7 +74,9 @@ export const credDecrypt = defineCommand({
       throw new UsageError('--allow-null and --refuse-null exclude each other')
     }
     const output = values.output === STANDARD ? undefined : values.output
-    const opened = await open(values, context).catch((error) => rateRefusal(input, error, context))
+    const opened = await open(values, context).catch((error) =>
+      rateRefusal(nameOfInput(input), error, context),
+    )
     if (typeof opened === 'number') return opened
     try {
       const coded = transcode(opened.secret, values.transcode)
@@ -116,6 +117,7 @@ async function open(values: Values, context: Context): Promise<OpenedCredential>
         return loaded.secret
       },
       tpm: async (headers) => {
+        const { unsealTpmPart } = await import('../../credentials/tpm-part.ts')
         const tpm = await openDevice(values.tpmDevice)
         try {
           return await unsealTpmPart(headers, tpm, () => readSignatures(values.tpmSignature))
