@@ -202,6 +202,15 @@ describe('sign', () => {
     expect(printed.stdout).toBe(before.toString())
   })
 
+  test('warns of a phase that no boot gets to', async () => {
+    const phases = '--phase=sysinit:enter-initrd --phase=mine --phase=sysinit'
+    const signed = await pcr(`sign --linux=linux --bank=sha1 --private-key=pcr.key ${phases}`)
+    expect(signed.code).toBe(0)
+    expect(signed.stderr).toBe(
+      'extsign: warning: phase sysinit:enter-initrd: enter-initrd never follows on sysinit\n',
+    )
+  })
+
   test('refuses an image that is signed for Secure Boot, unless that may go', async () => {
     const line = 'sign --uki signed.efi --private-key pcr.key -o unsigned.efi'
     const refused = await pcr(line)

@@ -4,7 +4,7 @@ import { appendPcrSignatures } from '../../formats/pcr-signature-document.ts'
 import { policiesOf } from '../../policies/policy.ts'
 import { signPolicies } from '../../policies/sign.ts'
 import { defineCommand } from '../command.ts'
-import { ExitCode } from '../errors.ts'
+import { ExitCode, printWarnings } from '../errors.ts'
 import { loadSigner } from '../pcr/keys.ts'
 import {
   jsonOption,
@@ -18,7 +18,7 @@ import {
 } from '../pcr/options.ts'
 import { assertPlaceable, writeSignatures } from '../pcr/output.ts'
 import { loadDocument, subjectOf } from '../pcr/policies.ts'
-import { withMeasured } from '../pcr/subject.ts'
+import { findImpossiblePhases, withMeasured } from '../pcr/subject.ts'
 
 export const pcrSign = defineCommand({
   name: 'pcr sign',
@@ -43,6 +43,7 @@ export const pcrSign = defineCommand({
     const signer = await loadSigner(values, context)
     const { publicKey } = signer
     const policy = { fingerprint: publicKey.fingerprint, reference: values.policyref }
+    printWarnings(findImpossiblePhases(values), context.stderr)
     return withMeasured(values, async (measured) => {
       const document = await loadDocument(values.append)
       const boots = measured.kind === 'uki' ? measured.measurements : [measured.measurement]
