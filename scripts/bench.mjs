@@ -18,6 +18,7 @@ import { credentialDuels, MACHINE_ID, startTpm } from './bench/credentials.mjs'
 import { buildDuels, extsign, hashDuels, startDuel, writeLargeTree } from './bench/duels.mjs'
 import { compare } from './bench/measure.mjs'
 import { providePackageTree } from './bench/package-tree.mjs'
+import { pcrDuels } from './bench/pcr-duels.mjs'
 import { mountMachineId, mountTree, moveToDisk } from './bench/peers.mjs'
 import { formatTable } from './bench/table.mjs'
 import { prepare } from './prepare.mjs'
@@ -92,6 +93,7 @@ async function runDuels() {
     const duels = [...buildDuels(inMemory), ...hashDuels(inMemory, makeLarge(inMemory))]
     run('In memory', inMemory, [...duels, startDuel()])
     await runCredentials(inMemory)
+    run('PCR policies, in memory', inMemory, pcrDuels(inMemory))
     const onDisk = /** @type {const} */ ({ folder: disk, where: 'disk' })
     fill(onDisk, tree)
     moveToDisk(disk)

@@ -133,6 +133,16 @@ export const registry: readonly Entry[] = [
         summary: 'print what a key that is elsewhere has to sign',
         load: async () => (await import('./commands/pcr-policy-digest.ts')).pcrPolicyDigest,
       },
+      {
+        name: 'join',
+        summary: 'put signatures where they belong that were made elsewhere',
+        load: async () => (await import('./commands/pcr-join.ts')).pcrJoin,
+      },
+      {
+        name: 'verify',
+        summary: 'check signed PCR policies against the image they are for',
+        load: async () => (await import('./commands/pcr-verify.ts')).pcrVerify,
+      },
     ],
   },
   {
