@@ -86,6 +86,7 @@ export class KeyError extends ExtsignError<KeyErrorCode> {}
 export type FileErrorCode =
   | 'NOT_FOUND'
   | 'NOT_A_FILE'
+  | 'BAD_NAME'
   | 'NOT_TEXT'
   | 'EXISTS'
   | 'EMPTY'
@@ -135,8 +136,12 @@ export type PolicyErrorCode =
   | 'NO_ROOM'
   | 'NO_MATCH'
   | 'SIGNED'
+  | 'BAD_PATH'
+  | 'BAD_FILE'
+  | 'INPUT_NEEDED'
+  | 'UNPREDICTABLE'
 
-/** A PCR policy cannot be computed, signed or placed as asked. */
+/** A PCR policy cannot be computed, predicted, signed or placed as asked. */
 export class PolicyError extends ExtsignError<PolicyErrorCode> {}
 
 export type TpmErrorCode =

@@ -1,0 +1,48 @@
+/** A file of the host read from front to back when its turn comes, and open no longer than that. */
+
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { FileError } from '../errors.ts'
+import { toFileError } from './errno.ts'
+
+export interface FileContent {
+  readonly path: string
+  readonly size: number
+  /** The content in pieces, `size` bytes. @throws FileError */
+  read(): AsyncGenerator<Uint8Array>
+}
+
+const CHUNK_SIZE = 1024 * 1024
+
+/** The file at `path`, which may be empty. @throws FileError NOT_FOUND, DENIED, NOT_A_FILE, IO */
+export async function fileContent(path: string): Promise<FileContent> {
+  const found = await stat(path).catch((error) => {
+    throw toFileError(error, { path, verb: 'read' })
+  })
+  if (!found.isFile()) throw new FileError('NOT_A_FILE', `${path} is not a file`)
+  const { size } = found
+  return { path, size, read: () => readPieces(path, size) }
+}
+
+async function* readPieces(path: string, size: number): AsyncGenerator<Uint8Array> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path, 'r')
+    let done = 0
+    for (;;) {
+      const buffer = new Uint8Array(Math.max(1, Math.min(CHUNK_SIZE, size - done)))
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, done)
+      if (bytesRead === 0) break
+      done += bytesRead
+      if (done > size) break
+      yield buffer.subarray(0, bytesRead)
+    }
+    if (done !== size) {
+      const message = `${path} had ${size} bytes and has others now`
+      throw new FileError('IO', message, { hint: 'something else writes to it' })
+    }
+  } catch (error) {
+    throw toFileError(error, { path, verb: 'read' })
+  } finally {
+    await handle?.close()
+  }
+}
