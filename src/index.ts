@@ -86,6 +86,20 @@ export type { Signer, SigningRequest } from './keys/signer.ts'
 export { openTpm, type Tpm } from './keys/tpm/index.ts'
 export { readTrustDirectories, type TrustStore } from './keys/trust.ts'
 export { embeddedPublicKey } from './policies/embedded-key.ts'
+export type { Comparison, Explanation } from './policies/explain/comparison.ts'
+export type { Difference } from './policies/explain/difference.ts'
+export {
+  type Expectation,
+  type ExplainOptions,
+  explainPcrs,
+  parseExpectation,
+} from './policies/explain/explain.ts'
+export {
+  type NamedLog,
+  type Observation,
+  readEventLog,
+  readPcrDump,
+} from './policies/explain/observation.ts'
 export type { Digests, MeasuredContent } from './policies/hash-contents.ts'
 export { type JoinedSignatures, joinSignatures, type ReturnedSignatures } from './policies/join.ts'
 export { type JoinUkiOptions, joinUkiSignatures } from './policies/join-uki.ts'
@@ -100,9 +114,17 @@ export {
 } from './policies/measure.ts'
 export { type OpenContent, openContent } from './policies/open-content.ts'
 export { openUkiFile, type UkiFile } from './policies/open-uki.ts'
+export { type PcrlockFile, type PcrlockOptions, pcrlockFiles } from './policies/pcrlock.ts'
 export { DEFAULT_PHASES, findImpossibility, normalizePhases } from './policies/phases.ts'
 export { type PlaceOptions, type ProfileSignatures, placeSignatures } from './policies/place.ts'
 export { type PolicyOptions, policiesOf, policyOf } from './policies/policy.ts'
+export { formatTpm2Pcrs, predictedPolicies } from './policies/predict/forms.ts'
+export { type PredictOptions, predictPcrs } from './policies/predict/predict.ts'
+export type {
+  PredictedEvent,
+  PredictedState,
+  Prediction,
+} from './policies/predict/prediction.ts'
 export { readReturnedSignatures } from './policies/read-returned.ts'
 export {
   attachPolicySignature,

@@ -143,6 +143,21 @@ export const registry: readonly Entry[] = [
         summary: 'check signed PCR policies against the image they are for',
         load: async () => (await import('./commands/pcr-verify.ts')).pcrVerify,
       },
+      {
+        name: 'predict',
+        summary: 'predict PCRs 11, 12 and 13 of a boot, and list what is measured',
+        load: async () => (await import('./commands/pcr-predict.ts')).pcrPredict,
+      },
+      {
+        name: 'explain',
+        summary: 'say why a machine is not in the state that was wanted',
+        load: async () => (await import('./commands/pcr-explain.ts')).pcrExplain,
+      },
+      {
+        name: 'pcrlock',
+        summary: 'write components for systemd-pcrlock: a UKI and the files beside it',
+        load: async () => (await import('./commands/pcr-pcrlock.ts')).pcrPcrlock,
+      },
     ],
   },
   {

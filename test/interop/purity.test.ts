@@ -23,6 +23,7 @@ describe.runIf(available('root', 'strace', 'mksquashfs'))('an unprivileged user'
     confext: join(folder, 'confext'),
     squashfs: join(folder, 'filesystem.squashfs'),
     uki: join(folder, 'linux.efi'),
+    esp: join(folder, 'esp'),
   }
 
   beforeAll(() => {
@@ -42,6 +43,10 @@ describe.runIf(available('root', 'strace', 'mksquashfs'))('an unprivileged user'
       'host-secret': join(work, 'host.secret'),
     }
     writeFile(join(folder, 'batch.jsonl'), JSON.stringify(entry))
+    writeFile(join(trees.esp, 'EFI/Linux/linux.efi'), Buffer.from(makeUki()))
+    writeFile(join(folder, 'dump'), `13:sha256=${'00'.repeat(32)}\n`)
+    const prediction = { banks: ['sha256'], events: [], states: [] }
+    writeFile(join(folder, 'prediction.json'), JSON.stringify(prediction))
   })
 
   test.each(everyCommand(work, trees))(

@@ -11,11 +11,12 @@ export interface Call {
  * Calls of every command.
  *
  * @param folder Where everything is written; empty at first.
- * @param trees The sysext hello, the confext site, a squashfs file, and a UKI with room for signatures.
+ * @param trees The sysext hello, the confext site, a squashfs file, a UKI with room for signatures,
+ *   and an ESP with a UKI.
  */
 export function everyCommand(
   folder: string,
-  trees: Readonly<Record<'sysext' | 'confext' | 'squashfs' | 'uki', string>>,
+  trees: Readonly<Record<'sysext' | 'confext' | 'squashfs' | 'uki' | 'esp', string>>,
 ): readonly Call[] {
   const keys = join(folder, 'keys')
   const certificate = ['--certificate', join(keys, 'release.crt')]
@@ -28,6 +29,7 @@ export function everyCommand(
       args: ['sysext', trees.sysext, ...signing, ...naming, '--compression', compression],
     }
   }
+  const boot = ['--uki', join(trees.esp, 'EFI/Linux/linux.efi'), '--esp', trees.esp]
   const host = ['--host-secret', join(folder, 'host.secret')]
   const credential = join(folder, 'hello.cred')
   const rekeyed = join(folder, 'rekeyed')
@@ -94,6 +96,18 @@ export function everyCommand(
       args: ['pcr', 'join', signatures, ...uki, ...certificate, ...placed('joined')],
     },
     { name: 'pcr verify', args: ['pcr', 'verify', join(folder, 'joined.efi'), ...certificate] },
+    { name: 'pcr predict', args: ['pcr', 'predict', ...boot, '--initrd-version=262'] },
+    { name: 'pcr pcrlock', args: ['pcr', 'pcrlock', ...boot, '--output', join(folder, 'pcrlock')] },
+    {
+      name: 'pcr explain',
+      args: [
+        'pcr',
+        'explain',
+        join(trees.esp, '../prediction.json'),
+        '--dump',
+        join(trees.esp, '../dump'),
+      ],
+    },
     { name: 'help', args: ['--help'] },
     { name: 'version', args: ['--version'] },
     { name: 'completion', args: ['completion', 'bash'] },

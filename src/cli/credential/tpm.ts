@@ -34,7 +34,7 @@ const pcrSelection: ValueType<PcrSelection> = {
   },
 }
 
-const pcrNumbers: ValueType<number> = {
+export const pcrNumbers: ValueType<number> = {
   placeholder: 'PCR[+PCR…]',
   parse(value) {
     const { bank, pcrs } = pcrSelection.parse(value)
