@@ -10,12 +10,13 @@ import { paint, printable } from '../terminal.ts'
 /** Every comparison, then the first event that differs of each PCR. */
 export function formatExplanation(
   file: string,
-  { ok, comparisons, phase, differences }: Explanation,
+  { ok, comparisons, unknown, phase, differences }: Explanation,
   context: Context,
 ): string {
   const state = phase === undefined ? [] : [`${stateText(ok, phase)}\n`]
   return [
     ...comparisons.map((each) => formatComparison(each, context)),
+    ...unknown.map((pcr) => `PCR ${pcr} is not known of the machine: not compared\n`),
     ...state,
     ...differences.map(formatDifference),
     ok ? `${printable(file)} fits\n` : `${printable(file)} does not fit\n`,
@@ -23,8 +24,8 @@ export function formatExplanation(
 }
 
 export function formatExplanationJson(file: string, explanation: Explanation): string {
-  const { ok, comparisons, phase, differences } = explanation
-  return formatJson({ file, ok, phase, comparisons, differences })
+  const { ok, comparisons, unknown, phase, differences } = explanation
+  return formatJson({ file, ok, phase, comparisons, unknown, differences })
 }
 
 function formatComparison(comparison: Comparison, context: Context): string {

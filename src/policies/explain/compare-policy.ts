@@ -131,7 +131,7 @@ function demandValues(observation: Observation, bank: PcrBank, mask: number) {
   if (values) return values
   const missing = pcrsOf(mask).filter((pcr) => !observedValue(observation, bank, pcr))
   throw new PolicyError('NO_MATCH', `PCR ${missing.join(', ')} of ${bank} is not known`, {
-    hint: 'give the values with --pcrs, or logs that have digests of this bank',
+    hint: 'give the values with --dump, or logs that have digests of this bank',
   })
 }
 

@@ -1,11 +1,12 @@
 /** A machine beside a prediction: PCR by PCR, and the first measurement that differs in each. */
 
 import { equalBytes } from '../../bytes/equal.ts'
+import { PolicyError } from '../../errors.ts'
 import { replayEvents } from '../../formats/pcr-event.ts'
 import type { PcrBank } from '../../formats/tpm2/pcr.ts'
 import { type Comparison, compareValues, type Explanation } from './comparison.ts'
 import { type Difference, findDifference, guessDifference } from './difference.ts'
-import { eventsOf, type Observation, observedValue, replayLogs } from './observation.ts'
+import { eventsOf, isObserved, type Observation, observedValue, replayLogs } from './observation.ts'
 import type { SavedEvent, SavedPrediction } from './saved-prediction.ts'
 
 type State = SavedPrediction['states'][number]
@@ -22,25 +23,27 @@ export function comparePrediction(
     const what = 'banks'
     const expected = prediction.banks.join(', ')
     const comparison = { what, ok: false, expected, found } as const
-    return { ok: false, comparisons: [comparison], phase: undefined, differences: [] }
+    const phase = undefined
+    return { ok: false, comparisons: [comparison], unknown: [], phase, differences: [] }
   }
   const compared = statesOf(prediction).map((state) =>
     compareState(prediction, state, bank, observation),
   )
-  return compared.reduce((best, each) => (isCloser(each, best) ? each : best))
+  const best = compared.reduce((best, each) => (isCloser(each, best) ? each : best))
+  if (best.comparisons.length === 0) {
+    throw new PolicyError('NO_MATCH', `PCR ${best.unknown.join(', ')} of ${bank} is not known`, {
+      hint: 'give the values with --dump, or the log of the firmware with --event-log',
+    })
+  }
+  // What is known may be the same in several states.
+  const isOnly = compared.filter(({ ok }) => ok).length === 1
+  return best.ok && !isOnly ? { ...best, phase: undefined } : best
 }
 
 /** Every state, and the start of the kernel, which each prediction has in it. */
 function statesOf({ states }: SavedPrediction): readonly State[] {
   const start = { phase: '', events: [] }
   return states.some(({ phase }) => phase === '') ? states : [start, ...states]
-}
-
-function isObserved(observation: Observation, bank: PcrBank): boolean {
-  const { dump, logs } = observation
-  return (
-    dump.has(bank) || logs.some(({ log }) => log.events.some(({ digests }) => digests.has(bank)))
-  )
 }
 
 function compareState(
@@ -52,18 +55,22 @@ function compareState(
   const all = [...prediction.events, ...events]
   const pcrs = [...new Set([...all.map(({ pcr }) => pcr), 11, 12, 13])].sort((a, b) => a - b)
   const comparisons: Comparison[] = []
+  const unknown: number[] = []
   const differences: Difference[] = []
   for (const pcr of pcrs) {
     const expected = all.filter((event) => event.pcr === pcr)
     const wanted = replayEvents(bank, pcr, expected)
     const found = observedValue(observation, bank, pcr)
-    if (found === undefined) continue
+    if (found === undefined) {
+      unknown.push(pcr)
+      continue
+    }
     comparisons.push(compareValues(`PCR ${pcr} of ${bank}`, wanted, found))
     comparisons.push(...checkLogs(observation, bank, pcr, found))
     if (equalBytes(wanted, found)) continue
     differences.push(explainValue(observation, bank, pcr, expected, found))
   }
-  return { ok: comparisons.every(({ ok }) => ok), comparisons, phase, differences }
+  return { ok: comparisons.every(({ ok }) => ok), comparisons, unknown, phase, differences }
 }
 
 function explainValue(

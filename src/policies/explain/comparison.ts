@@ -18,7 +18,9 @@ export interface Explanation {
   /** Whether the machine is in a state that was wanted. */
   readonly ok: boolean
   readonly comparisons: readonly Comparison[]
-  /** The state of the prediction that comes closest, where there is a prediction. */
+  /** PCRs of a prediction that are not known of the machine, and were not compared. */
+  readonly unknown: readonly number[]
+  /** The state of the prediction that comes closest, where there is a prediction and one that does. */
   readonly phase: string | undefined
   /** The first difference of each PCR that has another value. */
   readonly differences: readonly Difference[]

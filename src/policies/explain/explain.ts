@@ -56,9 +56,10 @@ export function explainPcrs(
   observation: Observation,
   { prediction, signatures }: ExplainOptions = {},
 ): Explanation {
-  if (observation.dump.size === 0 && observation.logs.length === 0) {
+  const { dump, logs } = observation
+  if (dump.size === 0 && !logs.some(({ log }) => log.kind === 'firmware')) {
     throw new PolicyError('INPUT_NEEDED', 'nothing is known of the machine', {
-      hint: 'give its PCRs with --pcrs, or its logs with --event-log',
+      hint: 'give its PCRs with --dump, or the log of its firmware with --event-log',
     })
   }
   if (expectation.kind === 'prediction') {
@@ -69,7 +70,9 @@ export function explainPcrs(
       ? comparePolicies(expectation.signatures, observation)
       : compareCredential(expectation.credential, observation, signatures)
   const ok = comparisons.every((each) => each.ok)
-  if (ok || prediction === undefined) return { ok, comparisons, phase: undefined, differences: [] }
+  if (ok || prediction === undefined) {
+    return { ok, comparisons, unknown: [], phase: undefined, differences: [] }
+  }
   const predicted = comparePrediction(prediction, observation)
   return { ...predicted, ok, comparisons: [...comparisons, ...predicted.comparisons] }
 }

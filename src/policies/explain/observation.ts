@@ -82,19 +82,30 @@ export function observedValue(
   return observation.dump.get(bank)?.get(pcr) ?? replayLogs(observation, bank, pcr)
 }
 
-/** The value that the logs give, or undefined without logs or where they do not cover this bank. */
+/** Whether values in this bank were read, or the log of the firmware has digests of it. */
+export function isObserved({ dump, logs }: Observation, bank: PcrBank): boolean {
+  return dump.has(bank) || findFirmwareLog(logs, bank) !== undefined
+}
+
+/** The value that the logs give, or undefined where they do not begin with the start or lack the bank. */
 export function replayLogs(
   observation: Observation,
   bank: PcrBank,
   pcr: number,
 ): Uint8Array | undefined {
+  const first = findFirmwareLog(observation.logs, bank)
   const events = eventsOf(observation, pcr)
-  if (observation.logs.length === 0 || events.some(({ digests }) => !digests.has(bank))) {
-    return undefined
-  }
+  if (first === undefined || events.some(({ digests }) => !digests.has(bank))) return undefined
   const start = initialPcr(bank)
-  if (pcr === 0) start[start.length - 1] = observation.logs[0]?.log.startupLocality ?? 0
+  if (pcr === 0) start[start.length - 1] = first.log.startupLocality
   return replayEvents(bank, pcr, events, start)
+}
+
+/** Without it nobody knows what a PCR held before userspace. */
+function findFirmwareLog(logs: readonly NamedLog[], bank: PcrBank): NamedLog | undefined {
+  return logs.find(
+    ({ log }) => log.kind === 'firmware' && log.events.some(({ digests }) => digests.has(bank)),
+  )
 }
 
 async function readFolder(path: string, bank: PcrBank): Promise<ReadonlyMap<number, Uint8Array>> {

@@ -17,7 +17,7 @@ import {
 import { predictedPolicies } from '../../../src/policies/predict/forms.ts'
 import { predictPcrs } from '../../../src/policies/predict/predict.ts'
 import type { PredictedEvent, Prediction } from '../../../src/policies/predict/prediction.ts'
-import { makeHeader } from '../../formats/event-log/make-log.ts'
+import { makeHeader, makeLog } from '../../formats/event-log/make-log.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { makePe, ukiSections, writeFiles } from '../boot-files.ts'
 
@@ -218,6 +218,45 @@ test('logs that do not account for a value are said to', async () => {
   expect(found.comparisons.map(({ what, ok }) => `${what}: ${ok}`)).toContain(
     'the logs account for PCR 13 of sha256: false',
   )
+})
+
+describe('what is not known', () => {
+  const partOf = async (pcrs: readonly number[]) => {
+    const { dump } = await observe({ dump: events })
+    const values = [...dump.get('sha256')!].filter(([pcr]) => pcrs.includes(pcr))
+    return { dump: new Map([['sha256', new Map(values)]] as const), logs: [] }
+  }
+
+  test('is named and not compared, and no state is named where several fit', async () => {
+    const found = explainPcrs(saved(), await partOf([12]))
+    expect(found).toMatchObject({ ok: true, unknown: [11, 13], phase: '' })
+    const states = prediction.states.map((state) => {
+      return { ...state, events: state.events.filter(({ pcr }) => pcr === 11) }
+    })
+    const several = explainPcrs(saved({ ...prediction, states }), await partOf([12]))
+    expect(several).toMatchObject({ ok: true, unknown: [11, 13], phase: undefined })
+  })
+
+  test('at all is an error and never a fit', async () => {
+    const observation = await partOf([7])
+    expect(() => explainPcrs(saved(), observation)).toThrow('PCR 11, 12, 13 of sha256 is not known')
+  })
+
+  test('by the log of systemd alone', async () => {
+    const userLog = await observe({ userLog: later })
+    expect(() => explainPcrs(saved(), userLog)).toThrow('nothing is known of the machine')
+  })
+
+  test('in a bank that the log of the firmware does not have', async () => {
+    const policies = predictedPolicies({ ...prediction, banks: ['sha1'] }, [13])
+    const document = Buffer.from(JSON.stringify(appendPcrSignatures({}, policies)))
+    writeFileSync(
+      at('one-bank'),
+      makeLog([{ pcr: 4, type: 4, data: new Uint8Array(4) }], ['sha256']),
+    )
+    const observation = { dump: new Map(), logs: [await readEventLog(at('one-bank'))] }
+    expect(() => explainPcrs(parseExpectation(document), observation)).toThrow('are not known')
+  })
 })
 
 test('a machine without the banks of a prediction is compared in none', async () => {
