@@ -20,7 +20,7 @@ const TOOLS = [
   ...['sha256sum', 'tar', 'cmp', 'findmnt', 'losetup', 'journalctl'],
 ]
 
-/** About the guest: what the proofs of other tests rest on. */
+/** About every guest: what the proofs of other tests rest on. */
 export const GUEST_CHECKS: readonly Check[] = [
   {
     name: 'runs its own kernel',
@@ -47,11 +47,6 @@ export const GUEST_CHECKS: readonly Check[] = [
     expected: () => ({ stdout: 'none [integrity] confidentiality\n' }),
   },
   {
-    name: 'has the certificates of db and no others in the platform keyring',
-    script: 'keyctl list %:.platform | sed -n "s/.*asymmetric: \\(.*\\):.*/\\1/p" | sort',
-    expected: () => ({ stdout: 'TEST-DO-NOT-USE p256\nTEST-DO-NOT-USE rsa2048\n' }),
-  },
-  {
     name: 'has a TPM, in which the UKI was measured',
     script: 'tpm2_pcrread sha256:11',
     expected: () => ({ stdout: expect.stringMatching(/ 11: 0x(?!0+$)[0-9A-F]{64}$/m) }),
@@ -61,15 +56,24 @@ export const GUEST_CHECKS: readonly Check[] = [
     script: `for tool in ${TOOLS.join(' ')}; do command -v $tool >/dev/null || echo $tool; done`,
     expected: () => ({ status: 0, stdout: '' }),
   },
-  {
-    name: 'has nothing merged and trusts nobody',
-    script: 'findmnt --types overlay; ls -A /etc/verity.d /run/verity.d /usr/lib/verity.d',
-    expected: () => ({ stdout: '' }),
-  },
+]
+
+/** About the boot of the test of the harness: its keys, its payload, its steps. */
+export const HARNESS_CHECKS: readonly Check[] = [
   {
     name: 'can be written to',
     script: 'touch /etc/file /var/file /run/file /tmp/file && mkdir -p /var/lib/extensions/new',
     expected: () => ({ status: 0, stderr: '' }),
+  },
+  {
+    name: 'has the certificates of db and no others in the platform keyring',
+    script: 'keyctl list %:.platform | sed -n "s/.*asymmetric: \\(.*\\):.*/\\1/p" | sort',
+    expected: () => ({ stdout: 'TEST-DO-NOT-USE p256\nTEST-DO-NOT-USE rsa2048\n' }),
+  },
+  {
+    name: 'has nothing merged and trusts nobody',
+    script: 'findmnt --types overlay; ls -A /etc/verity.d /run/verity.d /usr/lib/verity.d',
+    expected: () => ({ stdout: '' }),
   },
   {
     name: 'shows the payload with its metadata',
@@ -92,10 +96,6 @@ export const GUEST_CHECKS: readonly Check[] = [
     script: 'echo "said by a step" | systemd-cat',
     expected: () => ({ status: 0 }),
   },
-]
-
-/** About the steps themselves, and what they may do where the root is on a disk. */
-export const STEP_CHECKS: readonly Check[] = [
   {
     name: 'returns outputs and status as they are',
     script: 'printf "no newline, ä"; printf "1\\n\\n" >&2; exit 7',

@@ -15,7 +15,7 @@ import {
   type GuestRun,
   type GuestRuns,
 } from './harness/index.ts'
-import { GUEST_CHECKS, STEP_CHECKS } from './harness-checks.ts'
+import { GUEST_CHECKS, HARNESS_CHECKS } from './harness-checks.ts'
 
 const FILES = {
   name: 'files',
@@ -25,16 +25,12 @@ const CRASH = [
   { name: 'the step that crashes', script: 'echo c >/proc/sysrq-trigger; sleep 60' },
   { name: 'the step after it', script: '' },
 ]
-const DELIVERED = {
-  name: 'delivered',
-  script: 'grep ^ID= /etc/initrd-release; cat /.extra/credentials/test.cred',
-}
 
 describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a guest', () => {
   const folder = temporaryFolder()
   const payload = join(folder, 'payload')
-  const delivered = join(folder, 'delivered')
   let db: KeyFiles[]
+  let runs: GuestRuns
 
   beforeAll(() => {
     db = [makeKey(folder, 'rsa2048'), makeKey(folder, 'p256')]
@@ -44,87 +40,44 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a guest', () => 
     output(tool('chown'), ['1234:5678', join(payload, 'file')])
     output(tool('chmod'), ['4711', join(payload, 'file')])
     output(tool('chmod'), ['1777', join(payload, 'folder')])
-    writeFileSync(delivered, 'by the EFI system partition')
+    const steps = [...GUEST_CHECKS, ...HARNESS_CHECKS, FILES, ...CRASH]
+    runs = bootGuests((guest) => ({ guest, name: 'harness', payload, db, steps }))
   })
 
-  describe('its root on a disk', () => {
-    let runs: GuestRuns
+  describe.each(GUESTS)('with %s', (_, guest) => {
+    let run: GuestRun
 
-    beforeAll(() => {
-      const steps = [...GUEST_CHECKS, ...STEP_CHECKS, FILES, ...CRASH]
-      runs = bootGuests((guest) => ({ guest, name: 'harness', payload, db, steps }))
+    beforeAll(async () => {
+      run = await runs(guest)
     })
 
-    describe.each(GUESTS)('%s', (_, guest) => {
-      let run: GuestRun
-
-      beforeAll(async () => {
-        run = await runs(guest)
-      })
-
-      test.each([...GUEST_CHECKS, ...STEP_CHECKS])('$name', ({ name, expected }) => {
-        expect(run.step(name), run.where).toMatchObject(expected(guest))
-      })
-
-      test('returns files', () => {
-        const files = run.files(FILES.name)
-        const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
-        expect(readFileSync(join(files, 'link'), 'utf8') === numbers, run.where).toBe(true)
-        expect(lstatSync(join(files, 'link')).isSymbolicLink(), run.where).toBe(true)
-        expect(statSync(join(files, 'hole')), run.where).toMatchObject({
-          size: 64 << 20,
-          blocks: 0,
-        })
-      })
-
-      test.each(CRASH)('has no result of $name', ({ name }) => {
-        expect(() => run.step(name)).toThrow(`${guest}: no result of step ${name}: the guest ended`)
-        expect(() => run.step(name)).toThrow(run.where)
-      })
-
-      test('leaves a console and a journal even so', () => {
-        expect(readFileSync(run.console, 'utf8')).toContain('Kernel panic')
-        expect(readFileSync(run.journal, 'utf8')).toContain('kernel: Linux version')
-      })
-    })
-  })
-
-  describe('all of it in the initrd', () => {
-    let runs: GuestRuns
-
-    beforeAll(() => {
-      const steps = [...GUEST_CHECKS, DELIVERED]
-      const esp = { 'EFI/BOOT/BOOTX64.EFI.extra.d/test.cred': delivered }
-      const files = { environment: 'initrd', payload, db, esp, steps } as const
-      runs = bootGuests((guest) => ({ guest, name: 'harness-initrd', ...files }))
+    test.each([...GUEST_CHECKS, ...HARNESS_CHECKS])('$name', ({ name, expected }) => {
+      expect(run.step(name), run.where).toMatchObject(expected(guest))
     })
 
-    describe.each(GUESTS)('%s', (_, guest) => {
-      let run: GuestRun
-
-      beforeAll(async () => {
-        run = await runs(guest)
+    test('returns files', () => {
+      const files = run.files(FILES.name)
+      const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
+      expect(readFileSync(join(files, 'link'), 'utf8') === numbers, run.where).toBe(true)
+      expect(lstatSync(join(files, 'link')).isSymbolicLink(), run.where).toBe(true)
+      expect(statSync(join(files, 'hole')), run.where).toMatchObject({
+        size: 64 << 20,
+        blocks: 0,
       })
+    })
 
-      test.each(GUEST_CHECKS)('$name', ({ name, expected }) => {
-        expect(run.step(name), run.where).toMatchObject(expected(guest))
-      })
+    test.each(CRASH)('has no result of $name', ({ name }) => {
+      expect(() => run.step(name)).toThrow(`${guest}: no result of step ${name}: the guest ended`)
+      expect(() => run.step(name)).toThrow(run.where)
+    })
 
-      test('has what was delivered beside the UKI', () => {
-        const expected = { status: 0, stdout: 'ID=debian\nby the EFI system partition' }
-        expect(run.step(DELIVERED.name), run.where).toMatchObject(expected)
-      })
+    test('leaves a console and a journal even so', () => {
+      expect(readFileSync(run.console, 'utf8')).toContain('Kernel panic')
+      expect(readFileSync(run.journal, 'utf8')).toContain('kernel: Linux version')
+    })
 
-      test('leaves a console and a journal', () => {
-        expect(readFileSync(run.console, 'utf8')).toMatch(/vmtest: .* done/)
-        const journal = readFileSync(run.journal, 'utf8')
-        expect(journal).toContain('kernel: Linux version')
-        expect(journal).toContain('said by a step')
-      })
-
-      test('knows its steps by name', () => {
-        expect(() => run.step('another')).toThrow('no step is called another')
-      })
+    test('knows its steps by name', () => {
+      expect(() => run.step('another')).toThrow('no step is called another')
     })
   })
 

@@ -1,5 +1,6 @@
 /** On a machine that has booted: firmware, kernel and systemd do with our images what `verify` said. */
 
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { verifyImage } from '../../src/images/verify.ts'
@@ -13,10 +14,12 @@ import { HOST_STEPS } from './catalogue/host-steps.ts'
 import { type ImageRecipe, KINDS, ofKind } from './catalogue/image.ts'
 import { INSTALLED } from './catalogue/installed.ts'
 import { DB, type KeyName, VERITY_D } from './catalogue/keys.ts'
+import { calculatePcr11 } from './catalogue/measured-uki.ts'
 import { addMergeCases, isCaseMerged, logOfCase, MERGE_CASES } from './catalogue/merge-cases.ts'
 import { messageOf, verifyCase } from './catalogue/merge-messages.ts'
 import { expectAsPredicted, mergedAfter, namesOf, observe } from './catalogue/observe.ts'
 import { makePayload, type Payload } from './catalogue/payload.ts'
+import { pcrsOf, READ_PCRS } from './catalogue/pcr-steps.ts'
 import { predict } from './catalogue/predict.ts'
 import { REFUSED, TOLERATED } from './catalogue/refused.ts'
 import {
@@ -26,7 +29,7 @@ import {
   repartImage,
 } from './catalogue/repart-images.ts'
 import { UNUSABLE } from './catalogue/unusable.ts'
-import { bootGuests, GUESTS, type GuestRun, type GuestRuns } from './harness/index.ts'
+import { bootGuests, GUESTS, type GuestRun, type GuestRuns, makeUki } from './harness/index.ts'
 
 const MIB = 1 << 20
 const IMAGES = [...ACCEPTED, ...INSTALLED, ...REFUSED, ...UNUSABLE, ...TOLERATED]
@@ -36,6 +39,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
   'on a machine that has booted',
   () => {
     const folder = temporaryFolder()
+    const ukis = new Map<string, string>()
     let payload: Payload
     let runs: GuestRuns
 
@@ -47,7 +51,12 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
       await addMergeCases(payload)
       addRepartTrees(payload)
       const { folder: files, db } = payload
-      runs = bootGuests((guest) => ({ guest, name: 'host', payload: files, steps: HOST_STEPS, db }))
+      runs = bootGuests((guest) => {
+        mkdirSync(join(folder, guest))
+        const uki = makeUki(guest, 'host', join(folder, guest))
+        ukis.set(guest, uki)
+        return { guest, name: 'host', payload: files, steps: HOST_STEPS, db, uki }
+      })
     })
 
     test('one image has at most 4 MiB, and another a sector more', () => {
@@ -66,6 +75,11 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
         const { stdout } = run.step('platform')
         expect(stdout).toContain('SecureBoot enabled')
         for (const name of DB) expect(stdout).toContain(`asymmetric: TEST-DO-NOT-USE ${name}:`)
+      })
+
+      test('has PCR 11 as calculated', () => {
+        const [pcr11] = pcrsOf(run.step(READ_PCRS.name)).split('+')
+        expect(pcr11, run.where).toBe(calculatePcr11(ukis.get(guest)!, 'sysinit:ready'))
       })
 
       describe('with nobody but the kernel to decide', () => {

@@ -1,4 +1,7 @@
-/** In an initrd: what systemd-stub delivers from the EFI system partition is merged, as `verify` said. */
+/**
+ * In an initrd: what systemd-stub delivers from the EFI system partition is measured as predicted,
+ * merged as `verify` said, and opens what was sealed for it.
+ */
 
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -14,10 +17,13 @@ import {
   NOT_FOR_INITRD,
 } from './catalogue/delivered.ts'
 import { type ImageRecipe, KINDS, ofKind } from './catalogue/image.ts'
+import { type MeasuredBoot, prepareBoot } from './catalogue/measured-boot.ts'
 import { expectAsPredicted, mergedAfter, namesOf, observe } from './catalogue/observe.ts'
 import { makePayload, type Payload } from './catalogue/payload.ts'
 import { predict } from './catalogue/predict.ts'
 import { bootGuests, GUESTS, type GuestRun, type GuestRuns } from './harness/index.ts'
+import { GUEST_CHECKS } from './harness-checks.ts'
+import { measuredSteps, testMeasured } from './measured-checks.ts'
 
 /** The stub of 257 does not look into loader/extensions. */
 const BROUGHT = {
@@ -27,15 +33,23 @@ const BROUGHT = {
 
 describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', () => {
   const folder = temporaryFolder()
+  const boots = new Map<string, MeasuredBoot>()
   let payload: Payload
   let runs: GuestRuns
 
   beforeAll(async () => {
     const images = [...BESIDE_UKI, NOT_FOR_INITRD, ...FOR_EVERY_UKI, ...NOT_BY_US]
     payload = await makePayload(folder, images)
-    const { folder: files, db } = payload
-    const delivery = { environment: 'initrd', esp: espFiles(payload), steps: INITRD_STEPS } as const
-    runs = bootGuests((guest) => ({ guest, name: 'delivery', payload: files, db, ...delivery }))
+    runs = bootGuests(async (guest) => {
+      const { folder: files, db } = payload
+      const places = { folder: join(folder, guest), payload: files }
+      const esp = espFiles(payload)
+      const boot = await prepareBoot({ guest, ...places, db, esp, profile: 'main' })
+      boots.set(guest, boot)
+      const { first, last } = measuredSteps(boot)
+      const steps = [...first, ...GUEST_CHECKS, ...INITRD_STEPS, ...last]
+      return { ...boot.options, name: 'initrd', environment: 'initrd', steps }
+    })
   })
 
   describe.each(GUESTS)('%s', (_, guest) => {
@@ -51,6 +65,14 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
 
     beforeAll(async () => {
       run = await runs(guest)
+    })
+
+    test.each(GUEST_CHECKS)('$name', ({ name, expected }) => {
+      expect(run.step(name), run.where).toMatchObject(expected(guest))
+    })
+
+    describe('where the boot is measured', () => {
+      testMeasured(() => ({ run, boot: boots.get(guest)! }))
     })
 
     test('finds what lies beside its UKI, and since 258 what lies beside none', () => {

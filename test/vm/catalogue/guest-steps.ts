@@ -58,7 +58,7 @@ export function merge(
     `systemd-${kind} status --json=short`,
     'exit $status',
   ]
-  return { name, script: script.join('\n'), timeout: 60 + 5 * images.length }
+  return { name, script: script.join('\n'), timeout: 180 + 20 * images.length }
 }
 
 /**
@@ -81,7 +81,7 @@ export function attempt(name: string, image: ImageRecipe, trust: Trust): Step {
 
 /** Leaves the guest as it was. */
 export function unmerge(name: string, kind: ExtensionKind): Step {
-  return { name, script: unmergeCommand(kind), timeout: 120 }
+  return { name, script: unmergeCommand(kind), timeout: 360 }
 }
 
 /** Prints the names of the images whose files differ from their checksums. */
@@ -89,13 +89,13 @@ export function compareChecksums(name: string, images: readonly ImageRecipe[]): 
   const commands = images.map((image) => {
     return `sha256sum --check --quiet --strict ${inGuest.checksums(image)} || echo ${image.name}`
   })
-  return { name, script: ['cd /', ...commands].join('\n'), timeout: 200 }
+  return { name, script: ['cd /', ...commands].join('\n'), timeout: 600 }
 }
 
 /** Prints what is merged of an image's content. */
 export function describeContent({ kind, name }: ImageRecipe): Step {
   const script = describeCommand(`/${contentFolder(kind, name)}`)
-  return { name: `describe ${name}`, script, timeout: 120 }
+  return { name: `describe ${name}`, script, timeout: 360 }
 }
 
 /** The names of merged images in what `status --json=short` prints. */

@@ -15,6 +15,7 @@ import { KINDS, ofKind } from './image.ts'
 import { INSTALLED } from './installed.ts'
 import { VERITY_D } from './keys.ts'
 import { MERGE_STEP } from './merge-cases.ts'
+import { READ_PCRS } from './pcr-steps.ts'
 import { REFUSED, TOLERATED } from './refused.ts'
 import { REPART_STEP } from './repart-images.ts'
 import { UNUSABLE } from './unusable.ts'
@@ -41,6 +42,7 @@ const START_SERVICE: Step = {
 export const HOST_STEPS: readonly Step[] = [
   PREPARE,
   PLATFORM,
+  READ_PCRS,
   ...KINDS.flatMap((kind) => {
     const images = ofKind(ACCEPTED, kind)
     return [

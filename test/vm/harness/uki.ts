@@ -20,17 +20,32 @@ export function makeUki(
   folder: string,
   options: readonly string[] = [],
 ): string {
-  const uki = join(folder, 'uki.efi')
   const from = guestFolder(guest)
   const parts = [`--linux=${take(join(from, 'vmlinuz'), folder)}`]
   if (environment === 'initrd') {
     parts.push(`--initrd=${take(join(from, 'initrd.cpio.zst'), folder)}`)
   }
   const version = readFileSync(join(from, 'kernel-version'), 'utf8').trim()
-  const commandLine = readFileSync(join(GUEST_SOURCES, `cmdline.${environment}`), 'utf8').trim()
+  const commandLine = commandLineOf(environment)
   parts.push(`--uname=${version}`, `--cmdline=${commandLine}`, '--os-release=@/etc/os-release')
-  outputInTree(guest, folder, 'ukify', ['build', ...parts, ...options, `--output=${uki}`])
-  return uki
+  return makePe(guest, folder, 'uki.efi', [...parts, ...options])
+}
+
+/** The command line of the kernel. */
+export function commandLineOf(environment: Environment): string {
+  return readFileSync(join(GUEST_SOURCES, `cmdline.${environment}`), 'utf8').trim()
+}
+
+/** Builds a PE file with ukify: an image, an addon, a profile. */
+export function makePe(
+  guest: TreeName,
+  folder: string,
+  name: string,
+  options: readonly string[],
+): string {
+  const file = join(folder, name)
+  outputInTree(guest, folder, 'ukify', ['build', ...options, `--output=${file}`])
+  return file
 }
 
 /** Signs a PE file for Secure Boot, and returns the path of the signed one in `folder`. */

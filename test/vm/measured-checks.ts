@@ -1,0 +1,92 @@
+/** What an initrd has to make of a boot that was predicted, and of what is sealed to it. */
+
+import { expect, test } from 'vitest'
+import type { MeasuredBoot } from './catalogue/measured-boot.ts'
+import { LATER_PHASES, LEAVE_INITRD, pcrsOf, READ_PCRS } from './catalogue/pcr-steps.ts'
+import type { Opens } from './catalogue/sealed.ts'
+import {
+  credentials,
+  loadAll,
+  openAll,
+  openedBy,
+  prepareSealed,
+  secretsOf,
+} from './catalogue/sealed-steps.ts'
+import type { GuestRun, Step } from './harness/index.ts'
+
+const IN_THE_INITRD: readonly Opens[] = ['always', 'in the initrd']
+
+/** The steps: nothing that measures may come before them, nor anything after that needs an initrd. */
+export function measuredSteps({ options, sealed, delivered }: MeasuredBoot): {
+  readonly first: readonly Step[]
+  readonly last: readonly Step[]
+} {
+  const { guest } = options
+  return {
+    first: [
+      READ_PCRS,
+      { name: 'command line', script: 'cat /proc/cmdline' },
+      ...prepareSealed(guest),
+      openAll('open', guest, sealed),
+      loadAll('load from a file', sealed, credentials(guest)),
+      loadAll('load what was delivered', delivered),
+    ],
+    last: [LEAVE_INITRD, openAll('open later', guest, sealed), ...LATER_PHASES],
+  }
+}
+
+/** The tests, of what `measuredSteps` did. */
+export function testMeasured(
+  prepared: () => { readonly boot: MeasuredBoot; readonly run: GuestRun },
+) {
+  test('has PCRs 11, 12 and 13 as predicted', () => {
+    const { boot, run } = prepared()
+    expect(pcrsOf(run.step(READ_PCRS.name)), run.where).toBe(boot.pcrs)
+  })
+
+  test('has the options of both addons', () => {
+    const { run } = prepared()
+    expect(run.step('command line').stdout).toMatch(/ vmtest\.addon=global vmtest\.addon=own\n$/)
+  })
+
+  test('has the storage root key that its TPM was asked for before', () => {
+    const { run } = prepared()
+    expect(run.step('storage root key')).toEqual({ status: 0, stdout: '', stderr: '' })
+  })
+
+  test.each(['open', 'load from a file'])(
+    'opens what was sealed to it and nothing else: %s',
+    (step) => {
+      const { boot, run } = prepared()
+      expect(openedBy(run, step), run.where).toEqual(secretsOf(boot.sealed, IN_THE_INITRD))
+    },
+  )
+
+  test('opens what lies beside its UKI, and beside none, and nothing else of it', () => {
+    const { boot, run } = prepared()
+    const opened = openedBy(run, 'load what was delivered')
+    expect(opened, run.where).toEqual(secretsOf(boot.delivered, IN_THE_INITRD))
+  })
+
+  test('fails units that ask for what does not open', () => {
+    const { boot, run } = prepared()
+    const refused = boot.sealed.filter(({ opens }) => opens === 'never')
+    // 243 is the status of a unit that did not get its credentials, systemd.exec(5).
+    const statuses = run.step('load from a file').stdout
+    expect(statuses).toBe('243\n'.repeat(refused.length))
+  })
+
+  test('opens nothing that was sealed to the initrd once it is left', () => {
+    const { boot, run } = prepared()
+    expect(openedBy(run, 'open later'), run.where).toEqual(secretsOf(boot.sealed, ['always']))
+  })
+
+  test('has PCR 11 as calculated in every phase', () => {
+    const { boot, run } = prepared()
+    const phases = ['enter-initrd', 'leave-initrd', 'sysinit', 'ready']
+    const steps = [READ_PCRS, LEAVE_INITRD, ...LATER_PHASES]
+    const found = steps.map(({ name }) => pcrsOf(run.step(name)).split('+')[0])
+    const paths = phases.map((_, index) => phases.slice(0, index + 1).join(':'))
+    expect(found, run.where).toEqual(paths.map(boot.pcr11))
+  })
+}
