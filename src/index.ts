@@ -76,5 +76,16 @@ export {
 export { type InspectOptions, inspectKeys, type KeyReport } from './keys/inspect.ts'
 export type { Signer, SigningRequest } from './keys/signer.ts'
 export { openTpm, type Tpm } from './keys/tpm/index.ts'
-export { readTrustDirectories, type TrustStore } from './keys/trust.ts'
+export { type IgnoredFile, readTrustDirectories, type TrustStore } from './keys/trust.ts'
 export { type Manifest, parseManifest } from './tree/manifest.ts'
+export {
+  checkTrust,
+  findTrustDirectories,
+  type TrustCheck,
+  type TrustCheckOptions,
+} from './trust/check.ts'
+export {
+  type InstalledCertificate,
+  type InstallOptions,
+  installCertificates,
+} from './trust/install.ts'

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'cli'],
   ['project'],
+  ['trust'],
   ['images', 'credentials', 'policies'],
   ['tree', 'keys', 'files'],
   ['formats'],
@@ -15,7 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
 ]
 
 /** Given other modules in their place, what is not in these folders would run in a browser. */
-const USES_NODE = LAYERS.slice(0, 4).flat().concat('crypto', 'compression')
+const USES_NODE = LAYERS.slice(0, 5).flat().concat('crypto', 'compression')
 
 /** Every package and where it may be imported. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {

@@ -115,6 +115,22 @@ export const registry: readonly Entry[] = [
     ],
   },
   {
+    name: 'trust',
+    summary: 'install and check what machines trust',
+    entries: [
+      {
+        name: 'install',
+        summary: 'put certificates where systemd looks for them',
+        load: async () => (await import('./commands/trust-install.ts')).trustInstall,
+      },
+      {
+        name: 'check',
+        summary: 'find certificates that are ignored, and images that they do not fit',
+        load: async () => (await import('./commands/trust-check.ts')).trustCheck,
+      },
+    ],
+  },
+  {
     name: 'completion',
     summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completion,

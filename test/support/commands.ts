@@ -74,6 +74,11 @@ export function everyCommand(
     },
     { name: 'wrap', args: ['wrap', trees.squashfs, ...signing, '--output', image('wrapped')] },
     { name: 'verify', args: ['verify', image('hello_1'), image('site'), ...certificate] },
+    {
+      name: 'trust install',
+      args: ['trust', 'install', join(keys, 'release.crt'), '--root', folder],
+    },
+    { name: 'trust check', args: ['trust', 'check', folder, image('hello_1')] },
     { name: 'inspect', args: ['inspect', image('hello_2')] },
     { name: 'ls', args: ['ls', image('hello_3')] },
     {
