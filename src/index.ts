@@ -85,7 +85,18 @@ export {
   type TrustCheckOptions,
 } from './trust/check.ts'
 export {
+  type EnrolledVariable,
+  type Enrollment,
+  type EnrollmentOptions,
+  makeEnrollment,
+} from './trust/enrollment.ts'
+export {
   type InstalledCertificate,
   type InstallOptions,
   installCertificates,
 } from './trust/install.ts'
+export {
+  attachVariableSignature,
+  requestVariableSignature,
+  signVariable,
+} from './trust/uefi-variable.ts'

@@ -128,6 +128,21 @@ export const registry: readonly Entry[] = [
         summary: 'find certificates that are ignored, and images that they do not fit',
         load: async () => (await import('./commands/trust-check.ts')).trustCheck,
       },
+      {
+        name: 'esl',
+        summary: 'write certificates and digests as UEFI signature lists',
+        load: async () => (await import('./commands/trust-esl.ts')).trustEsl,
+      },
+      {
+        name: 'auth',
+        summary: 'sign a change of PK, KEK, db or dbx',
+        load: async () => (await import('./commands/trust-auth.ts')).trustAuth,
+      },
+      {
+        name: 'enroll',
+        summary: 'make PK, KEK and db for firmware in setup mode',
+        load: async () => (await import('./commands/trust-enroll.ts')).trustEnroll,
+      },
     ],
   },
   {

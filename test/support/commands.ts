@@ -79,6 +79,24 @@ export function everyCommand(
       args: ['trust', 'install', join(keys, 'release.crt'), '--root', folder],
     },
     { name: 'trust check', args: ['trust', 'check', folder, image('hello_1')] },
+    {
+      name: 'trust esl',
+      args: ['trust', 'esl', join(keys, 'release.crt'), '--output', join(folder, 'db.esl')],
+    },
+    {
+      name: 'trust auth',
+      args: [
+        ...['trust', 'auth', 'db', join(keys, 'release.crt'), ...signing],
+        ...['--timestamp', '@1', '--output', join(folder, 'db.auth')],
+      ],
+    },
+    {
+      name: 'trust enroll',
+      args: [
+        ...['trust', 'enroll', join(folder, 'auto'), join(keys, 'release.crt'), ...signing],
+        ...['--timestamp', '@1'],
+      ],
+    },
     { name: 'inspect', args: ['inspect', image('hello_2')] },
     { name: 'ls', args: ['ls', image('hello_3')] },
     {
