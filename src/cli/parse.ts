@@ -12,6 +12,7 @@ import type {
   OptionArgument,
   PositionalArgument,
   ValuesOf,
+  WordFlagArgument,
 } from './arguments.ts'
 import { UsageError, UsageErrors } from './errors.ts'
 import { suggest } from './suggest.ts'
@@ -77,7 +78,7 @@ async function assign(
 const DONE = { _tag: 'ok', value: undefined } as const
 
 function optionParser(
-  argument: FlagArgument | OptionArgument,
+  argument: FlagArgument | WordFlagArgument | OptionArgument,
   collect: (texts: readonly string[]) => void,
   mistakes: UsageError[],
 ): ArgParser<unknown> {
@@ -110,13 +111,15 @@ function optionParser(
 }
 
 function findMistake(
-  argument: FlagArgument | OptionArgument,
+  argument: FlagArgument | WordFlagArgument | OptionArgument,
   node: OptionNode,
 ): UsageError | undefined {
   const word = spell(node)
   const value = node.value
   if (argument.kind === 'flag') {
-    return value === undefined ? undefined : new UsageError(`${word} takes no value`)
+    if (value === undefined || ('words' in argument && value.delimiter.raw === '='))
+      return undefined
+    return new UsageError(`${word} takes no value`)
   }
   if (value === undefined || (value.node.raw === '' && !argument.acceptsEmpty)) {
     return new UsageError(`${word} needs a value: ${word} ${argument.type.placeholder}`)
@@ -186,12 +189,13 @@ function spell(node: OptionNode): string {
 }
 
 function readValue(argument: Argument, texts: readonly string[], mistakes: UsageError[]): unknown {
-  if (argument.kind === 'flag') return texts.length > 0
+  if (argument.kind === 'flag' && !('read' in argument)) return texts.length > 0
   try {
     return argument.read(texts)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    const label = argument.kind === 'option' ? `--${argument.long}` : argument.type.placeholder
+    const isNamed = argument.kind !== 'positional'
+    const label = isNamed ? `--${argument.long}` : argument.type.placeholder
     mistakes.push(new UsageError(`${label}: ${error.message}`, { hint: error.hint }))
     return undefined
   }
