@@ -75,6 +75,17 @@ export {
 } from './keys/generate.ts'
 export { type InspectOptions, inspectKeys, type KeyReport } from './keys/inspect.ts'
 export type { Signer, SigningRequest } from './keys/signer.ts'
+export { type AgentSignerOptions, agentSigner } from './keys/signers/agent-signer.ts'
+export type { LoadedSigner } from './keys/signers/checked-signer.ts'
+export { type CommandSignerOptions, commandSigner } from './keys/signers/command-signer.ts'
+export { type KeySource, type OpenSignerOptions, openSigner } from './keys/signers/open-signer.ts'
+export { type Pkcs11SignerOptions, pkcs11Signer } from './keys/signers/pkcs11-signer.ts'
+export {
+  type Agent,
+  type AgentEvent,
+  type AgentOptions,
+  startAgent,
+} from './keys/signers/start-agent.ts'
 export { openTpm, type Tpm } from './keys/tpm/index.ts'
 export { type IgnoredFile, readTrustDirectories, type TrustStore } from './keys/trust.ts'
 export { type Manifest, parseManifest } from './tree/manifest.ts'

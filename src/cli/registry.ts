@@ -74,6 +74,11 @@ export const registry: readonly Entry[] = [
     ],
   },
   {
+    name: 'agent',
+    summary: 'hold a private key and sign for other processes over a socket',
+    load: async () => (await import('./commands/agent.ts')).agent,
+  },
+  {
     name: 'cred',
     summary: 'seal secrets for machines, and open them',
     entries: [

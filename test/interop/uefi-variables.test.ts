@@ -60,7 +60,7 @@ describe.runIf(hasKeys && available('cert-to-efi-sig-list', 'sign-efi-sig-list')
       output(tool('sign-efi-sig-list'), [...append, '-g', OWNER, ...time, ...key, ...files], utc)
       const ours = ['--list', at('list.esl'), '--timestamp', '2026-11-28 10:20:30 UTC']
       const signing = ['--private-key', exchange.privateKey, '--certificate', exchange.certificate]
-      const options = [...(append.length > 0 ? ['--append'] : []), '--force', '-o', at('ours.auth')]
+      const options = [...(append.length > 0 ? ['--add'] : []), '--force', '-o', at('ours.auth')]
       extsign(['trust', 'auth', variable, ...ours, ...signing, ...options])
       expect(read('ours.auth')).toEqual(read('theirs.auth'))
     })

@@ -4,51 +4,51 @@ import { SECURE_BOOT_VARIABLES, type SecureBootVariable } from '../../formats/ef
 import { findFirmwareWarnings } from '../../trust/enrollment.ts'
 import { signVariable } from '../../trust/uefi-variable.ts'
 import { flag, option, positional } from '../arguments.ts'
-import { signingOptions } from '../build-options.ts'
 import { defineCommand } from '../command.ts'
 import { ExitCode, printWarnings, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
 import { loadLists, signatureListOptions } from '../signature-list-options.ts'
-import { loadSigning } from '../signing.ts'
+import { loadSigner } from '../signer.ts'
+import { signerOptions } from '../signer-options.ts'
 import { signingTime, timestampOption } from '../signing-time.ts'
 import { printable } from '../terminal.ts'
 import { choice, file } from '../types.ts'
 import { writePublic } from '../write-public.ts'
 
 const VARIABLES = Object.keys(SECURE_BOOT_VARIABLES) as SecureBootVariable[]
-const { unsigned: _, ...keyOptions } = signingOptions
 
 export const trustAuth = defineCommand({
   name: 'trust auth',
   description:
-    'Signs a new value of PK, KEK, db or dbx, or with --append more of it, so that firmware with Secure Boot takes it: PK and KEK are signed with the platform key, db and dbx with a key exchange key.',
+    'Signs a new value of PK, KEK, db or dbx, or with --add more of it, so that firmware with Secure Boot takes it: PK and KEK are signed with the platform key, db and dbx with a key exchange key.',
   arguments: {
     variable: positional({ type: choice(VARIABLES), description: 'the variable of the firmware' }),
     ...signatureListOptions,
-    append: flag({ long: 'append', description: 'add to what is there instead of replacing it' }),
+    add: flag({ long: 'add', description: 'add to what is there instead of replacing it' }),
     ...timestampOption,
-    ...keyOptions,
+    ...signerOptions,
     output: option({ long: 'output', short: 'o', type: file, description: 'the file to write' }),
     force: flag({ long: 'force', short: 'f', description: 'replace an existing output' }),
     json: flag({ long: 'json', description: 'print the result as JSON' }),
   },
   examples: [
     'extsign trust auth db keys/release.crt --private-key keys/KEK.key --certificate keys/KEK.crt --timestamp now -o db.auth',
-    'extsign trust auth dbx --sha256 HEX --append --private-key keys/KEK.key --certificate keys/KEK.crt --timestamp now -o dbx.auth',
+    'extsign trust auth dbx --sha256 HEX --add --private-key keys/KEK.key --certificate keys/KEK.crt --timestamp now -o dbx.auth',
   ],
   async run(values, context) {
-    const { variable, append, output, force, json } = values
+    const { variable, add: append, output, force, json } = values
     if (output === undefined) throw new UsageError('--output is missing')
     const time = signingTime(values.timestamp, context)
     const { bytes: data, entries, warnings } = await loadLists(values)
-    const loaded = await loadSigning({ ...values, unsigned: false }, context)
-    const signing = loaded.signing!
-    const signed = await signVariable({ variable, data, time, append }, signing).finally(
-      loaded.forget,
-    )
+    const loaded = await loadSigner(values, context)
+    const { certificate } = loaded.signer
+    const signed = await signVariable(
+      { variable, data, time, append },
+      { signer: loaded.signer, certificate: certificate.der },
+    ).finally(() => loaded.signer.forget())
     const all = [
       ...loaded.warnings,
-      ...findFirmwareWarnings([signing.certificate]),
+      ...findFirmwareWarnings([certificate.der]),
       ...(variable === 'db' ? warnings : []),
     ]
     printWarnings(all, context.stderr)

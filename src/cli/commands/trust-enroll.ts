@@ -4,20 +4,19 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { writeWholeFolder } from '../../files/whole-folder.ts'
 import { type Enrollment, makeEnrollment } from '../../trust/enrollment.ts'
-import { flag, option, positional, positionals } from '../arguments.ts'
-import { signingOptions } from '../build-options.ts'
+import { flag, option, positional, positionals, type ValuesOf } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { ExitCode, printWarnings, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
 import { loadCertificates, ownerOption } from '../signature-list-options.ts'
-import { loadSigning } from '../signing.ts'
+import { loadSigner } from '../signer.ts'
+import { signerOptions } from '../signer-options.ts'
 import { signingTime, timestampOption } from '../signing-time.ts'
 import { printable } from '../terminal.ts'
 import { directory, file, named } from '../types.ts'
 import { writePublic } from '../write-public.ts'
 
-const { unsigned: _, ...platformOptions } = signingOptions
 const GROUP = 'Key exchange key'
 
 export const trustEnroll = defineCommand({
@@ -32,7 +31,7 @@ export const trustEnroll = defineCommand({
     }),
     ...timestampOption,
     ...ownerOption,
-    ...platformOptions,
+    ...signerOptions,
     kekPrivateKey: option({
       long: 'kek-private-key',
       group: GROUP,
@@ -72,13 +71,10 @@ export const trustEnroll = defineCommand({
   },
 })
 
-interface Request {
+interface Request extends ValuesOf<typeof signerOptions> {
   readonly time: Date
   readonly db: readonly Uint8Array[]
   readonly owner: string | undefined
-  readonly privateKey: string | undefined
-  readonly certificate: string | undefined
-  readonly passphraseFile: string | undefined
   readonly kekPrivateKey: string | undefined
   readonly kekCertificate: string | undefined
   readonly kekPassphraseFile: string | undefined
@@ -88,40 +84,41 @@ async function sign(
   request: Request,
   context: Context,
 ): Promise<{ readonly enrollment: Enrollment; readonly warnings: readonly string[] }> {
-  const { kekPrivateKey, kekCertificate, kekPassphraseFile, time, db, owner } = request
-  const isKekGiven = [kekPrivateKey, kekCertificate, kekPassphraseFile].some(Boolean)
-  if (isKekGiven && (kekPrivateKey === undefined || kekCertificate === undefined)) {
+  const { time, db, owner } = request
+  const exchangeValues = exchangeKeyOf(request)
+  const platform = await loadSigner(request, context)
+  const opened = [platform]
+  try {
+    const exchange = exchangeValues ? await loadSigner(exchangeValues, context) : platform
+    opened.push(exchange)
+    const [platformKey, exchangeKey] = [platform, exchange].map(({ signer }) => ({
+      signer,
+      certificate: signer.certificate.der,
+    }))
+    const enrollment = await makeEnrollment({
+      platformKey: platformKey!,
+      exchangeKey: exchangeKey!,
+      db,
+      time,
+      owner,
+    })
+    const all = [...platform.warnings, ...exchange.warnings, ...enrollment.warnings]
+    return { enrollment, warnings: [...new Set(all)] }
+  } finally {
+    for (const { signer } of opened) signer.forget()
+  }
+}
+
+/** The key exchange key is where the platform key is, unless there is one key for both. */
+function exchangeKeyOf(request: Request): ValuesOf<typeof signerOptions> | undefined {
+  const { kekPrivateKey: privateKey, kekCertificate: certificate } = request
+  const passphraseFile = request.kekPassphraseFile
+  if (!privateKey && !certificate && !passphraseFile) return undefined
+  if (privateKey === undefined || certificate === undefined) {
     throw new UsageError('--kek-private-key and --kek-certificate are given both or not at all')
   }
-  const platform = await loadSigning({ ...request, unsigned: false }, context)
-  try {
-    const exchange = isKekGiven
-      ? await loadSigning(
-          {
-            privateKey: kekPrivateKey,
-            certificate: kekCertificate,
-            passphraseFile: kekPassphraseFile,
-            unsigned: false,
-          },
-          context,
-        )
-      : platform
-    try {
-      const enrollment = await makeEnrollment({
-        platformKey: platform.signing!,
-        exchangeKey: exchange.signing!,
-        db,
-        time,
-        owner,
-      })
-      const all = [...platform.warnings, ...exchange.warnings, ...enrollment.warnings]
-      return { enrollment, warnings: [...new Set(all)] }
-    } finally {
-      exchange.forget()
-    }
-  } finally {
-    platform.forget()
-  }
+  const { privateKeySource, signingTimeout } = request
+  return { privateKey, certificate, passphraseFile, privateKeySource, signingTimeout }
 }
 
 async function writeFolder(folder: string, { variables }: Enrollment): Promise<readonly string[]> {
