@@ -8,8 +8,8 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { rmSync } from 'node:fs'
+import { relative } from 'node:path'
 import { EXTSIGN, prepare, ROOT } from './prepare.mjs'
 
 const FOLDER = 'build/demo'
@@ -20,8 +20,18 @@ const IMAGES = [
   { kind: 'confext', tree: 'confexts/site', image: `${FOLDER}/site.confext.raw` },
 ]
 
-const HOST_SECRET = `${FOLDER}/machine.secret`
+const MANIFEST = 'credentials/web1.toml'
+const HOST_SECRET = `${FOLDER}/web1.secret`
 const MACHINE_ID = '00112233445566778899aabbccddeeff'
+/** What is in the manifest, and the secrets, which are never in it. */
+const CREDENTIALS = [
+  {
+    name: 'login.motd',
+    variable: 'WEB1_MOTD',
+    text: 'Welcome. This text was sealed for one machine and opened by no other.\n',
+  },
+  { name: 'firstboot.locale', variable: 'WEB1_LOCALE', text: 'C.UTF-8' },
+].map((credential) => ({ ...credential, sealed: `${FOLDER}/${credential.name}.cred` }))
 
 await prepare()
 process.chdir(ROOT)
@@ -42,28 +52,19 @@ extsign('verify', ...IMAGES.map(({ image }) => image), '--certificate', CERTIFIC
 say('The host secret of a machine, which will come up with it:')
 extsign('cred', 'setup', '--machine-id', MACHINE_ID, HOST_SECRET)
 
-const credentials = readCredentials()
-for (const { file, name, content, sealed } of credentials) {
-  say(`${file} becomes a credential that only this machine opens:`)
-  const options = ['--name', name, '--host-secret', HOST_SECRET, '--machine-id', MACHINE_ID]
-  extsignWithInput(content, 'cred', 'encrypt', ...options, '-', sealed)
+say(`${MANIFEST} lists credentials that only this machine opens:`)
+sealCredentials(Object.fromEntries(CREDENTIALS.map(({ variable, text }) => [variable, text])))
+
+for (const { name, text, sealed } of CREDENTIALS) {
   extsign('cred', 'inspect', sealed)
-  const opened = extsignOutput(
-    'cred',
-    'decrypt',
-    '--name',
-    name,
-    '--host-secret',
-    HOST_SECRET,
-    sealed,
-  )
-  if (opened !== content) throw new Error(`${sealed} opens to something else`)
+  const opened = extsignOutput('cred', 'decrypt', '--host-secret', HOST_SECRET, sealed)
+  if (opened !== text) throw new Error(`${sealed} opens to something else than ${name}`)
   console.log(opened.trimEnd())
 }
 
 say('Done. What there is now:')
 const images = IMAGES.map(({ image }) => image)
-const sealed = credentials.map((credential) => credential.sealed)
+const sealed = CREDENTIALS.map((credential) => credential.sealed)
 for (const path of [PRIVATE_KEY, CERTIFICATE, ...images, HOST_SECRET, ...sealed]) {
   console.log(`  ${path}`)
 }
@@ -73,26 +74,17 @@ function say(text) {
   console.log(`\n${text}`)
 }
 
-/** What `credentials/` describes, each with the place for the sealed one. */
-function readCredentials() {
-  const files = readdirSync('credentials').filter((file) => file.endsWith('.json'))
-  return files.map((file) => {
-    const { name, content } = JSON.parse(readFileSync(join('credentials', file), 'utf8'))
-    return { file: `credentials/${file}`, name, content, sealed: `${FOLDER}/${name}.cred` }
-  })
-}
-
 /** @param {string[]} args */
 function extsign(...args) {
   run(args, { stdio: ['ignore', 'inherit', 'inherit'] })
 }
 
 /**
- * @param {string} input
- * @param {string[]} args
+ * Seals what the manifest lists.
+ * @param {Readonly<Record<string, string>>} env Its variables.
  */
-function extsignWithInput(input, ...args) {
-  run(args, { stdio: ['pipe', 'inherit', 'inherit'], input })
+function sealCredentials(env) {
+  run(['cred', 'batch', MANIFEST], { stdio: ['ignore', 'inherit', 'inherit'], env })
 }
 
 /** @param {string[]} args */
@@ -108,7 +100,7 @@ function run(args, options) {
   console.log(`\n$ extsign ${args.join(' ')}`)
   const { status, signal, error, stdout } = spawnSync(process.execPath, [EXTSIGN, ...args], {
     ...options,
-    env: { PATH: '' },
+    env: { ...options.env, PATH: '' },
   })
   if (error) throw error
   if (status !== 0) {

@@ -26,6 +26,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/webcrypto': ['keys/make-key-pair.ts'],
   'cmd-ts': ['cli/'],
   picomatch: ['tree/'],
+  'smol-toml': ['cli/credential/manifest-toml.ts'],
   '@bokuweb/zstd-wasm': ['compression/'],
   pkcs11js: ['keys/signers/pkcs11-signer.ts'],
 }

@@ -96,7 +96,7 @@ async function readGuarded(path: string): Promise<Uint8Array> {
     // Windows has no such flag, and no modes either.
     handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
     const { mode, nlink } = await handle.stat()
-    const problem = process.platform === 'win32' ? undefined : findProblem(mode, nlink)
+    const problem = process.platform === 'win32' ? undefined : findProblem(path, mode, nlink)
     if (problem) throw new CredentialError('BAD_HOST_SECRET', `${path} ${problem[0]}`, problem[1])
     const buffer = new Uint8Array(MAX_FILE)
     let size = 0
@@ -118,6 +118,7 @@ async function readGuarded(path: string): Promise<Uint8Array> {
 
 /** What systemd objects to in a file with this mode and so many names. */
 function findProblem(
+  path: string,
   mode: number,
   links: number,
 ): readonly [string, { hint?: string }] | undefined {
@@ -126,5 +127,5 @@ function findProblem(
   const bits = mode & 0o7777
   if (bits === MODE) return undefined
   const found = bits.toString(8).padStart(4, '0')
-  return [`has mode ${found}, systemd takes 0400 only`, { hint: `chmod 400 it` }]
+  return [`has mode ${found}, systemd takes 0400 only`, { hint: `chmod 400 ${path}` }]
 }

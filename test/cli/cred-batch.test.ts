@@ -1,8 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { parseManifest } from '../../src/cli/credential/manifest.ts'
-import { UsageErrors } from '../../src/cli/errors.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { extsign, type FakeOptions } from './fake-context.ts'
 
@@ -15,7 +13,7 @@ beforeAll(async () => {
   await extsign(['cred', 'setup', '--machine-id', '0123456789abcdef0123456789abcdef', secret])
 })
 
-/** Runs `cred batch` with these lines on standard input. */
+/** Runs `cred batch` with a manifest of these lines. */
 async function batch(
   lines: readonly Readonly<Record<string, unknown>>[],
   args: readonly string[] = [],
@@ -77,7 +75,7 @@ test('runs no program unasked', async () => {
   const line = { command: [process.execPath, '-e', script], output: at('x'), 'with-key': 'null' }
   const { code, stderr } = await batch([line])
   expect(code).toBe(2)
-  expect(stderr).toContain('line 1: it runs a program')
+  expect(stderr).toContain(`${at('manifest')} line 1: it runs a program`)
   expect(existsSync(marker)).toBe(false)
 })
 
@@ -112,7 +110,7 @@ describe('goes on after', () => {
     const args = ['--allow-commands', '--json']
     const { code, stdout, stderr } = await batch(lines, args)
     expect(code).toBe(1)
-    expect(stderr).toContain('extsign: error: line 1: ')
+    expect(stderr).toContain(`extsign: error: ${at('manifest')} line 1: `)
     const [first, second] = JSON.parse(stdout)
     expect(first).toMatchObject({ line: 1, error: { message: expect.stringContaining(message) } })
     expect(second).toMatchObject({ line: 2, type: 'null', name: `${name}-good` })
@@ -148,38 +146,25 @@ test('shows progress to whoever watches, and a summary', async () => {
   expect(stderr).toBe('\r\x1b[Ksealing 50 %\r\x1b[Ksealing 100 %\r\x1b[K')
 })
 
-describe('a manifest is refused as a whole', () => {
-  const mistakes: [string, string][] = [
-    ['', 'the manifest has no credentials'],
-    ['\n \n', 'the manifest has no credentials'],
-    ['hello', 'line 1: it is not JSON'],
-    ['[]', 'line 1: it is not a JSON object'],
-    ['{"output":"x"}', 'line 1: one of "input", "environment", "command" is needed'],
-    ['{"input":"a","command":["b"],"output":"x"}', 'line 1: one of'],
-    ['{"input":"a"}', 'line 1: "output" is missing'],
-    ['{"input":"a","output":"-"}', 'line 1: "output" has to be a file'],
-    ['{"input":7,"output":"x"}', 'line 1: "input" is not a text'],
-    ['{"command":[],"output":"x"}', 'line 1: "command" is not an array of words'],
-    ['{"command":"ls","output":"x"}', 'line 1: "command" is not an array of words'],
-    ['{"input":"a","output":"x","secret":"hunter2"}', 'line 1: unknown field "secret"'],
-    ['{"input":"a","output":"x","uid":true}', 'line 1: "uid" is not a text'],
-    ['{"input":"a","output":"x","uid":""}', 'line 1: "uid" is not a text'],
-    ['{"input":"a","output":"x","user":"yes"}', 'line 1: "user" is neither true nor false'],
-    ['{"input":"a","output":"x","with-key":"best"}', 'line 1: "with-key": \'best\' is not one of'],
-    ['\n{"input":"a","output":"x"}\n{"input":"b","output":"x"}', 'line 3: line 2 has the same'],
-  ]
-  test.each(mistakes)('%j', (text, message) => {
-    try {
-      parseManifest(text)
-      expect.unreachable()
-    } catch (error) {
-      expect(error).toBeInstanceOf(UsageErrors)
-      const messages = (error as UsageErrors).errors.map((each) => each.message).join('\n')
-      expect(messages).toContain(message)
-      expect(messages).not.toContain('hunter2')
-    }
-  })
+test('reads TOML from a file and from standard input', async () => {
+  const text = (output: string) => `# for one machine
+[[credential]]
+input = ${JSON.stringify(at('plain'))}
+output = '${output}'
+host-secret = '${secret}'
+not-after = 2999-01-31T12:00:00Z
+`
+  writeFileSync(at('fleet.toml'), text(at('toml-file')))
+  expect((await extsign(['cred', 'batch', at('fleet.toml')])).code).toBe(0)
+  const input = new TextEncoder().encode(`\ufeff${text(at('toml-stdin'))}`)
+  const { code, stdout } = await extsign(['cred', 'batch', '--json', '-'], { input })
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject([{ line: 2, notAfter: '2999-01-31T12:00:00Z' }])
+  expect(await open(at('toml-file'))).toBe('hunter2')
+  expect(await open(at('toml-stdin'))).toBe('hunter2')
+})
 
+describe('a manifest is refused as a whole', () => {
   test('with all of its mistakes, and nothing is written', async () => {
     const good = { input: at('plain'), output: at('unwritten'), 'with-key': 'null' }
     const { code, stdout, stderr } = await batch([good, {}, { ...good, nam: 'x' }])
@@ -190,16 +175,28 @@ describe('a manifest is refused as a whole', () => {
     expect(existsSync(at('unwritten'))).toBe(false)
   })
 
+  test('in which TOML has a mistake', async () => {
+    const path = at('wrong.toml')
+    writeFileSync(path, `[[credential]]\noutput = "x"\ninput = 'a`)
+    const { code, stdout, stderr } = await extsign(['cred', 'batch', path])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toBe(
+      `extsign: error: ${path}: line 3, column 9: not TOML: unfinished string\n` +
+        'extsign: hint: a manifest that begins with { is JSON Lines, any other is TOML\n',
+    )
+  })
+
+  test('that is no text', async () => {
+    const input = new Uint8Array([0xff, 0xfe, 0x7b])
+    const { code, stderr } = await extsign(['cred', 'batch', '-'], { input })
+    expect([code, stderr]).toEqual([2, 'extsign: error: the manifest is not UTF-8 text\n'])
+  })
+
   test('that claims standard input for itself and a secret', async () => {
     const line = { input: '-', output: at('x'), 'with-key': 'null' }
     const input = new TextEncoder().encode(JSON.stringify(line))
     const { code, stderr } = await extsign(['cred', 'batch', '-'], { input })
     expect(code).toBe(2)
-    expect(stderr).toContain('standard input is the manifest already')
+    expect(stderr).toContain('standard input line 1: the secret cannot come from there too')
   })
-})
-
-test('numbers and flags are what they are on a command line', () => {
-  const [entry] = parseManifest('{"input":"a","output":"x","uid":1000,"user":false,"name":""}')
-  expect(entry?.request).toMatchObject({ input: 'a', output: 'x', uid: '1000', name: '' })
 })

@@ -1,14 +1,16 @@
 /** `extsign cred batch MANIFEST`. */
 
+import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { ExtsignError } from '../../errors.ts'
 import { writeSmallFile } from '../../files/small-output.ts'
 import { readText } from '../../files/text.ts'
 import { flag, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
-import { STANDARD } from '../credential/files.ts'
+import { nameOfInput, STANDARD } from '../credential/files.ts'
 import { type HostSecretLoader, sharedHostSecrets } from '../credential/keys.ts'
-import { type ManifestEntry, parseManifest } from '../credential/manifest.ts'
+import { parseManifest } from '../credential/manifest.ts'
+import type { ManifestEntry } from '../credential/manifest-fields.ts'
 import { timesToText } from '../credential/report.ts'
 import { type SealedRequest, sealRequest } from '../credential/request.ts'
 import { type SecretSources, secretSources } from '../credential/secret-sources.ts'
@@ -22,11 +24,11 @@ const MAX_MANIFEST = 64 * 1024 * 1024
 export const credBatch = defineCommand({
   name: 'cred batch',
   description:
-    'Seals many secrets for many machines. Each line of the manifest is a JSON object with the options of extsign cred encrypt by their long names, the "output", and where the secret comes from: "input", a file or -; "environment", a variable; or "command", a program with its arguments.\n\nA manifest with a mistake is refused before anything is sealed. Credentials that cannot be sealed are reported, the others are written, each whole or not at all.',
+    'Seals many secrets for many machines. The manifest has an object in each line (JSON Lines) or a table [[credential]] (TOML) for each of them, with the options of extsign cred encrypt by their long names, the "output", and where the secret comes from: "input", a file or -; "environment", a variable; or "command", a program with its arguments.\n\nA manifest with a mistake is refused before anything is sealed. Credentials that cannot be sealed are reported, the others are written, each whole or not at all.',
   arguments: {
     manifest: positional({
       type: named('MANIFEST', file),
-      description: 'JSON Lines; - for standard input',
+      description: 'JSON Lines or TOML; - for standard input',
     }),
     allowCommands: flag({ long: 'allow-commands', description: 'run the programs it names' }),
     force: flag({ long: 'force', short: 'f', description: 'replace existing outputs' }),
@@ -34,11 +36,12 @@ export const credBatch = defineCommand({
     quiet: flag({ long: 'quiet', short: 'q', description: 'print neither result nor progress' }),
   },
   examples: [
-    'extsign cred batch fleet.jsonl',
+    'extsign cred batch fleet.toml',
     'extsign cred batch --json fleet.jsonl > sealed.json',
   ],
   async run({ manifest, allowCommands, force, json, quiet }, context) {
-    const entries = parseManifest(await readManifest(manifest, context))
+    const text = await readManifest(manifest, context)
+    const entries = await parseManifest(text, nameOfInput(manifest))
     assertAllowed(entries, manifest, allowCommands)
     const sources = secretSources(
       entries.map(({ source }) => source),
@@ -58,7 +61,7 @@ export const credBatch = defineCommand({
       await hosts.forget()
       progress.clear()
     }
-    for (const outcome of outcomes) printConversation(outcome, context)
+    for (const outcome of outcomes) printConversation(outcome, manifest, context)
     const failed = outcomes.filter(({ error }) => error !== undefined).length
     if (json) context.stdout.write(formatJson(outcomes.map(toDocument)))
     else if (!quiet) context.stdout.write(summarize(outcomes.length - failed, failed))
@@ -97,7 +100,9 @@ async function readManifest(path: string, context: Context): Promise<string> {
   if (path !== STANDARD) return readText(path, { maximum: MAX_MANIFEST })
   const bytes = await context.readInput(MAX_MANIFEST)
   if (bytes === undefined) throw new UsageError('the manifest is too large')
-  return new TextDecoder().decode(bytes)
+  const text = decodeUtf8(bytes)
+  if (text === undefined) throw new UsageError('the manifest is not UTF-8 text')
+  return text.replace(/^\ufeff/, '')
 }
 
 /** A manifest from somebody else must not run programs by being read. */
@@ -108,7 +113,7 @@ function assertAllowed(
 ): void {
   const command = entries.find(({ source }) => source.kind === 'command')
   if (command !== undefined && !allowCommands) {
-    throw new UsageError(`line ${command.line}: it runs a program`, {
+    throw new UsageError(`${nameOfInput(manifest)} line ${command.line}: it runs a program`, {
       hint: '--allow-commands runs the programs that the manifest names',
     })
   }
@@ -116,7 +121,9 @@ function assertAllowed(
     ({ request, source }) => source.kind === 'file' && request.input === STANDARD,
   )
   if (stdin !== undefined && manifest === STANDARD) {
-    throw new UsageError(`line ${stdin.line}: standard input is the manifest already`)
+    throw new UsageError(
+      `${nameOfInput(manifest)} line ${stdin.line}: the secret cannot come from there too`,
+    )
   }
 }
 
@@ -136,13 +143,17 @@ function progressOf(total: number, quiet: boolean, { stderr, environment }: Cont
   }
 }
 
-function printConversation({ line, output, sealed, error }: Outcome, { stderr }: Context): void {
-  const place = `line ${line}: `
+function printConversation(
+  { line, output, sealed, error }: Outcome,
+  manifest: string,
+  { stderr }: Context,
+): void {
+  const place = `${nameOfInput(manifest)} line ${line}: `
   for (const warning of sealed?.warnings ?? []) {
-    stderr.write(`extsign: warning: ${place}${printable(`${output}: ${warning}`)}\n`)
+    stderr.write(`extsign: warning: ${printable(`${place}${output}: ${warning}`)}\n`)
   }
   if (error === undefined) return
-  stderr.write(`extsign: error: ${place}${printable(error.message)}\n`)
+  stderr.write(`extsign: error: ${printable(place + error.message)}\n`)
   if (error.hint !== undefined) stderr.write(`extsign: hint: ${printable(error.hint)}\n`)
 }
 

@@ -13,7 +13,7 @@ import { parseCredentialText } from '../../formats/credential/text.ts'
 import { flag, option, optionalPositional, positional, type ValuesOf } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { type Context, environmentVariable } from '../context.ts'
-import { readCredentialFile, STANDARD, writePrivate } from '../credential/files.ts'
+import { nameOfInput, readCredentialFile, STANDARD, writePrivate } from '../credential/files.ts'
 import { hostSecretOption, loadHostSecret } from '../credential/keys.ts'
 import { rateRefusal, timesToText } from '../credential/report.ts'
 import { resolveScope, scopeOptions } from '../credential/scope.ts'
@@ -75,7 +75,9 @@ export const credDecrypt = defineCommand({
       throw new UsageError('--allow-null and --refuse-null exclude each other')
     }
     const output = values.output === STANDARD ? undefined : values.output
-    const opened = await open(values, context).catch((error) => rateRefusal(input, error, context))
+    const opened = await open(values, context).catch((error) =>
+      rateRefusal(nameOfInput(input), error, context),
+    )
     if (typeof opened === 'number') return opened
     try {
       const coded = transcode(opened.secret, values.transcode)

@@ -4,7 +4,7 @@ import { inspectCredential } from '../../credentials/inspect.ts'
 import { parseCredentialText } from '../../formats/credential/text.ts'
 import { flag, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
-import { readCredentialFile } from '../credential/files.ts'
+import { nameOfInput, readCredentialFile } from '../credential/files.ts'
 import { formatInspectedCredential, timesToText } from '../credential/report.ts'
 import { blame, ExitCode } from '../errors.ts'
 import { formatJson } from '../json.ts'
@@ -28,7 +28,7 @@ export const credInspect = defineCommand({
       const { bytes, unitName } = parseCredentialText(text)
       return { file, unitName, ...inspectCredential(bytes) }
     }
-    const inspection = await inspect().catch(blame(file))
+    const inspection = await inspect().catch(blame(nameOfInput(file)))
     const { content, ...rest } = inspection
     context.stdout.write(
       json

@@ -10,6 +10,11 @@ import type { Context } from '../context.ts'
 export const STANDARD = '-'
 const MODE = 0o600
 
+/** What a file is called in messages. */
+export function nameOfInput(path: string): string {
+  return path === STANDARD ? 'standard input' : path
+}
+
 /** The bytes to be sealed; the caller overwrites them. @throws KeyError, FileError TOO_LARGE */
 export async function readSecret(path: string, context: Context): Promise<Uint8Array> {
   if (path !== STANDARD) return (await readKeyFile(path, 'secret')).bytes

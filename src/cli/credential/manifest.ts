@@ -1,135 +1,61 @@
-/**
- * The manifest of `extsign cred batch`: JSON Lines, an object for each credential. Its fields are the
- * options of `cred encrypt` by their long names, where it goes, and where its secret comes from.
- */
+/** The manifest of `extsign cred batch`, in JSON Lines or in TOML. */
 
-import type { OptionArgument } from '../arguments.ts'
+import { normalize } from 'node:path'
 import { UsageError, UsageErrors } from '../errors.ts'
-import { suggest } from '../suggest.ts'
-import { requestOptions, type SealRequest } from './request.ts'
+import { type ManifestEntry, type ManifestRecord, readEntry } from './manifest-fields.ts'
+import { readJsonLines } from './manifest-json-lines.ts'
 
-/** Where a secret comes from; never from the manifest itself. */
-export type SecretSource =
-  /** A path; `-` is standard input. */
-  | { readonly kind: 'file'; readonly path: string }
-  /** The name of a variable. */
-  | { readonly kind: 'environment'; readonly variable: string }
-  /** A program and its arguments, run without a shell. */
-  | { readonly kind: 'command'; readonly words: readonly string[] }
+/** Mistakes that are shown; the rest are counted. */
+const MAX_MISTAKES = 20
 
-export interface ManifestEntry {
-  /** From 1. */
-  readonly line: number
-  readonly source: SecretSource
-  readonly request: SealRequest
-}
-
-const SOURCES = ['input', 'environment', 'command'] as const
-const FIELDS = ['output', ...SOURCES, ...Object.values(requestOptions).map(({ long }) => long)]
-const STANDARD = '-'
-
-/** @throws UsageErrors with every mistake in it: nothing is sealed of a manifest that is wrong. */
-export function parseManifest(text: string): readonly ManifestEntry[] {
+/**
+ * @param name of the file, for errors
+ * @throws UsageErrors with the mistakes in it: nothing is sealed of a manifest that is wrong.
+ */
+export async function parseManifest(text: string, name: string): Promise<readonly ManifestEntry[]> {
   const mistakes: UsageError[] = []
   const entries: ManifestEntry[] = []
   const outputs = new Map<string, number>()
-  for (const [index, content] of text.split('\n').entries()) {
-    if (content.trim() === '') continue
-    const line = index + 1
+  for (const record of await readRecords(text, name)) {
     try {
-      const entry = readEntry(content, line)
-      const earlier = outputs.get(entry.request.output)
+      const entry = readEntry(record)
+      const output = normalize(entry.request.output)
+      const earlier = outputs.get(output)
       if (earlier !== undefined) throw new UsageError(`line ${earlier} has the same output`)
-      outputs.set(entry.request.output, line)
+      outputs.set(output, record.line)
       entries.push(entry)
     } catch (error) {
-      if (!(error instanceof UsageError)) throw error
-      mistakes.push(new UsageError(`line ${line}: ${error.message}`, { hint: error.hint }))
+      mistakes.push(placed(error, `${name} line ${record.line}`))
     }
   }
   if (entries.length === 0 && mistakes.length === 0) {
-    mistakes.push(new UsageError('the manifest has no credentials'))
+    mistakes.push(new UsageError(`${name} has no credentials`))
   }
-  if (mistakes.length > 0) throw new UsageErrors(mistakes)
+  if (mistakes.length > 0) throw new UsageErrors(shortened(mistakes, name))
   return entries
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-function readEntry(content: string, line: number): ManifestEntry {
-  const fields = parseObject(content)
-  for (const field of Object.keys(fields)) assertKnown(field)
-  const source = readSource(fields)
-  const input = source.kind === 'file' ? source.path : STANDARD
-  const output = fields.output
-  if (typeof output !== 'string' || output === '') throw new UsageError('"output" is missing')
-  if (output === STANDARD) throw new UsageError('"output" has to be a file')
-  return { line, source, request: { input, output, ...readOptions(fields) } }
-}
-
-function parseObject(content: string): Fields {
-  let value: unknown
+/** TOML never begins with a brace, and each line of JSON Lines does. */
+async function readRecords(text: string, name: string): Promise<Iterable<ManifestRecord>> {
+  if (/^\s*(?:\{|$)/.test(text)) return readJsonLines(text)
+  const { readToml } = await import('./manifest-toml.ts')
   try {
-    value = JSON.parse(content)
-  } catch {
-    // What JSON.parse says quotes the line, in which somebody may have put a secret.
-    throw new UsageError('it is not JSON')
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
-  throw new UsageError('it is not a JSON object')
-}
-
-function assertKnown(field: string): void {
-  if (FIELDS.includes(field)) return
-  const meant = suggest(field, FIELDS)
-  throw new UsageError(`unknown field "${field}"`, {
-    hint: meant === undefined ? undefined : `did you mean "${meant}"?`,
-  })
-}
-
-function readSource(fields: Fields): SecretSource {
-  const given = SOURCES.filter((source) => fields[source] !== undefined)
-  if (given.length !== 1) {
-    throw new UsageError(`one of ${SOURCES.map((source) => `"${source}"`).join(', ')} is needed`)
-  }
-  const { input, environment, command } = fields
-  if (typeof input === 'string' && input !== '') return { kind: 'file', path: input }
-  if (typeof environment === 'string' && environment !== '') {
-    return { kind: 'environment', variable: environment }
-  }
-  if (Array.isArray(command) && command.every((word) => typeof word === 'string') && command[0]) {
-    return { kind: 'command', words: command }
-  }
-  const what = given[0] === 'command' ? 'an array of words' : 'a text'
-  throw new UsageError(`"${given[0]}" is not ${what}`)
-}
-
-/** The values of the options as a command line would give them. */
-function readOptions(fields: Fields): Omit<SealRequest, 'input' | 'output'> {
-  const values: Record<string, unknown> = {}
-  for (const [key, argument] of Object.entries(requestOptions)) {
-    const value = fields[argument.long]
-    values[key] =
-      argument.kind === 'flag' ? readFlag(argument.long, value) : readOption(argument, value)
-  }
-  return values as Omit<SealRequest, 'input' | 'output'> // each came from the `read` of its type
-}
-
-function readFlag(name: string, value: unknown): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? false
-  throw new UsageError(`"${name}" is neither true nor false`)
-}
-
-function readOption(argument: OptionArgument, value: unknown): unknown {
-  if (value === undefined) return argument.read([])
-  const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string' || (text === '' && !argument.acceptsEmpty)) {
-    throw new UsageError(`"${argument.long}" is not a text`)
-  }
-  try {
-    return argument.read([text])
+    return readToml(text)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    throw new UsageError(`"${argument.long}": ${error.message}`, { hint: error.hint })
+    throw new UsageErrors([placed(error, name)])
   }
+}
+
+function placed(error: unknown, place: string): UsageError {
+  if (!(error instanceof UsageError)) throw error
+  return new UsageError(`${place}: ${error.message}`, { hint: error.hint })
+}
+
+function shortened(mistakes: readonly UsageError[], name: string): readonly UsageError[] {
+  const more = mistakes.length - MAX_MISTAKES
+  if (more <= 0) return mistakes
+  return [
+    ...mistakes.slice(0, MAX_MISTAKES),
+    new UsageError(`${name}: ${more} more ${more === 1 ? 'line is' : 'lines are'} wrong`),
+  ]
 }

@@ -12,6 +12,7 @@ import { formatTime } from '../../credentials/time.ts'
 import {
   CredentialError,
   type CredentialErrorCode,
+  ExtsignError,
   FormatError,
   TpmError,
   type TpmErrorCode,
@@ -20,6 +21,7 @@ import type { Microseconds } from '../../formats/credential/metadata.ts'
 import type { Context } from '../context.ts'
 import { ExitCode, inFile, reportError } from '../errors.ts'
 import { formatPairs, formatSize, paint, printable } from '../terminal.ts'
+import { nameOfInput } from './files.ts'
 
 /** What says that a credential was examined and must not be opened here. */
 const REFUSALS: readonly string[] = [
@@ -45,13 +47,12 @@ export function rateRefusal(path: string, error: unknown, context: Context): num
     reportError(inFile(path, error), context.stderr)
     return ExitCode.wanting
   }
-  if (error instanceof TpmError && TPM_REFUSALS.includes(error.code)) {
-    reportError(error, context.stderr)
-    return ExitCode.wanting
-  }
-  if (!(error instanceof CredentialError) || !REFUSALS.includes(error.code)) throw error
+  const isRefusal =
+    (error instanceof TpmError && TPM_REFUSALS.includes(error.code)) ||
+    (error instanceof CredentialError && REFUSALS.includes(error.code))
+  if (!isRefusal) throw error
   const { code, message, hint } = error
-  reportError(new CredentialError(code, `${path}: ${message}`, { hint }), context.stderr)
+  reportError(new ExtsignError(code, `${path}: ${message}`, { hint }), context.stderr)
   return ExitCode.wanting
 }
 
@@ -108,7 +109,7 @@ export function formatInspectedCredential(
   context: Context,
 ): string {
   const { type, size, since, scope, tpm2, publicKey, parent, content, unitName } = inspection
-  const title = paint(context, context.stdout, 'bold', printable(inspection.file))
+  const title = paint(context, context.stdout, 'bold', printable(nameOfInput(inspection.file)))
   const rows: Row[] = [
     ['scope', scope === 'user' ? 'one user of the machine' : 'the machine'],
     ['needs', describeNeeds(inspection)],

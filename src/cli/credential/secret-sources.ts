@@ -5,7 +5,7 @@ import { KeyError } from '../../errors.ts'
 import { MAX_PLAINTEXT } from '../../formats/credential/layout.ts'
 import type { Context } from '../context.ts'
 import { readSecret } from './files.ts'
-import type { SecretSource } from './manifest.ts'
+import type { SecretSource } from './manifest-fields.ts'
 
 interface Kept {
   uses: number

@@ -68,7 +68,7 @@ async function preparePolicy(connection: TpmConnection, input: UnsealInput): Pro
     if (equalBytes(withPcrs(new Uint8Array(POLICY_SIZE)), digest)) return policy
     if (pcrMask !== 0) throw wrongPcrs(policy)
     throw new TpmError('WRONG_POLICY', 'sealed with a policy of which nothing is known here', {
-      hint: 'a PIN or another kind of policy; credentials have none',
+      hint: 'a PIN, or a policy of systemd-pcrlock in an NV index: systemd-creds makes neither',
     })
   }
   const { publicKeyPem, signatures, pcrMask: keyMask } = input.authorize

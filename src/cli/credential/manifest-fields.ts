@@ -1,0 +1,105 @@
+/**
+ * What the manifest of `extsign cred batch` says of one credential: the options of `cred encrypt` by
+ * their long names, where it goes, and where its secret comes from.
+ */
+
+import type { OptionArgument } from '../arguments.ts'
+import { UsageError } from '../errors.ts'
+import { suggest } from '../suggest.ts'
+import { requestOptions, type SealRequest } from './request.ts'
+
+/** Where a secret comes from; never from the manifest itself. */
+export type SecretSource =
+  /** A path; `-` is standard input. */
+  | { readonly kind: 'file'; readonly path: string }
+  /** The name of a variable. */
+  | { readonly kind: 'environment'; readonly variable: string }
+  /** A program and its arguments, run without a shell. */
+  | { readonly kind: 'command'; readonly words: readonly string[] }
+
+export type ManifestFields = Readonly<Record<string, unknown>>
+
+/** A credential as it stands in a manifest. */
+export interface ManifestRecord {
+  /** From 1. */
+  readonly line: number
+  /** @throws UsageError where it cannot be read. */
+  readonly fields: () => ManifestFields
+}
+
+export interface ManifestEntry {
+  readonly line: number
+  readonly source: SecretSource
+  readonly request: SealRequest
+}
+
+const SOURCES = ['input', 'environment', 'command'] as const
+const FIELDS = ['output', ...SOURCES, ...Object.values(requestOptions).map(({ long }) => long)]
+const STANDARD = '-'
+
+/** @throws UsageError naming the field that is wrong. */
+export function readEntry({ line, fields: read }: ManifestRecord): ManifestEntry {
+  const fields = read()
+  for (const field of Object.keys(fields)) assertKnown(field)
+  const source = readSource(fields)
+  const input = source.kind === 'file' ? source.path : STANDARD
+  const output = fields.output
+  if (typeof output !== 'string' || output === '') throw new UsageError('"output" is missing')
+  if (output === STANDARD) throw new UsageError('"output" has to be a file')
+  return { line, source, request: { input, output, ...readOptions(fields) } }
+}
+
+function assertKnown(field: string): void {
+  if (FIELDS.includes(field)) return
+  const meant = suggest(field, FIELDS)
+  throw new UsageError(`unknown field "${field}"`, {
+    hint: meant === undefined ? undefined : `did you mean "${meant}"?`,
+  })
+}
+
+function readSource(fields: ManifestFields): SecretSource {
+  const given = SOURCES.filter((source) => fields[source] !== undefined)
+  if (given.length !== 1) {
+    throw new UsageError(`one of ${SOURCES.map((source) => `"${source}"`).join(', ')} is needed`)
+  }
+  const { input, environment, command } = fields
+  if (typeof input === 'string' && input !== '') return { kind: 'file', path: input }
+  if (typeof environment === 'string' && environment !== '') {
+    return { kind: 'environment', variable: environment }
+  }
+  if (Array.isArray(command) && command.every((word) => typeof word === 'string') && command[0]) {
+    return { kind: 'command', words: command }
+  }
+  const what = given[0] === 'command' ? 'an array of words' : 'a text'
+  throw new UsageError(`"${given[0]}" is not ${what}`)
+}
+
+/** The values of the options as a command line would give them. */
+function readOptions(fields: ManifestFields): Omit<SealRequest, 'input' | 'output'> {
+  const values: Record<string, unknown> = {}
+  for (const [key, argument] of Object.entries(requestOptions)) {
+    const value = fields[argument.long]
+    values[key] =
+      argument.kind === 'flag' ? readFlag(argument.long, value) : readOption(argument, value)
+  }
+  return values as Omit<SealRequest, 'input' | 'output'> // each came from the `read` of its type
+}
+
+function readFlag(name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false
+  throw new UsageError(`"${name}" is neither true nor false`)
+}
+
+function readOption(argument: OptionArgument, value: unknown): unknown {
+  if (value === undefined) return argument.read([])
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text !== 'string' || (text === '' && !argument.acceptsEmpty)) {
+    throw new UsageError(`"${argument.long}" is not a text`)
+  }
+  try {
+    return argument.read([text])
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    throw new UsageError(`"${argument.long}": ${error.message}`, { hint: error.hint })
+  }
+}
