@@ -88,6 +88,24 @@ export {
 } from './keys/signers/start-agent.ts'
 export { openTpm, type Tpm } from './keys/tpm/index.ts'
 export { type IgnoredFile, readTrustDirectories, type TrustStore } from './keys/trust.ts'
+export type { Carrier, CarrierKind, Examined, KeyState } from './rotation/carrier.ts'
+export {
+  type CredentialTurn,
+  credentialCarrier,
+  type OpeningKeys,
+  type SealingTpm,
+} from './rotation/credential.ts'
+export { type ImageTurn, imageCarrier } from './rotation/image.ts'
+export {
+  type PlannedCarrier,
+  planRotation,
+  type RotationOptions,
+  type RotationPlan,
+  type Step,
+} from './rotation/plan.ts'
+export { type PolicyTurn, policyCarrier } from './rotation/policies.ts'
+export { type RunOptions, runRotation, type StepResult } from './rotation/run.ts'
+export { type TrustTurn, trustCarrier } from './rotation/trust.ts'
 export { type Manifest, parseManifest } from './tree/manifest.ts'
 export {
   checkTrust,

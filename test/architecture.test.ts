@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'cli'],
   ['project'],
+  ['rotation'],
   ['trust'],
   ['images', 'credentials', 'policies'],
   ['tree', 'keys', 'files'],
@@ -16,7 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
 ]
 
 /** Given other modules in their place, what is not in these folders would run in a browser. */
-const USES_NODE = LAYERS.slice(0, 5).flat().concat('crypto', 'compression')
+const USES_NODE = LAYERS.slice(0, 6).flat().concat('crypto', 'compression')
 
 /** Every package and where it may be imported. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -26,7 +27,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/webcrypto': ['keys/make-key-pair.ts'],
   'cmd-ts': ['cli/'],
   picomatch: ['tree/'],
-  'smol-toml': ['cli/credential/manifest-toml.ts'],
+  'smol-toml': ['cli/credential/manifest-toml.ts', 'cli/rotation/read-plan.ts'],
   '@bokuweb/zstd-wasm': ['compression/'],
   pkcs11js: ['keys/signers/pkcs11-signer.ts'],
 }

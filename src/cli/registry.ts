@@ -120,6 +120,11 @@ export const registry: readonly Entry[] = [
     ],
   },
   {
+    name: 'rotate',
+    summary: 'move images, PCR policies and credentials from old keys to new ones',
+    load: async () => (await import('./commands/rotate.ts')).rotate,
+  },
+  {
     name: 'trust',
     summary: 'install and check what machines trust',
     entries: [

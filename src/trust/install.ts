@@ -194,6 +194,23 @@ async function findState(
   })
 }
 
+/**
+ * Installs one certificate into a directory that is there, beside what is in it.
+ *
+ * @param name of the file, without the suffix
+ * @throws KeyError UNSUPPORTED, EXISTS; FileError.
+ */
+export async function installInto(
+  directory: string,
+  certificate: LoadedCertificate,
+  name: string,
+): Promise<void> {
+  assertUsable(certificate)
+  const path = join(directory, fileName(name))
+  const state = await findState(path, certificate, false)
+  if (state !== 'unchanged') await writeAll([{ path, certificate }], false)
+}
+
 async function writeAll(
   files: readonly { readonly path: string; readonly certificate: LoadedCertificate }[],
   force: boolean,

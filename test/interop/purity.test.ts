@@ -38,6 +38,9 @@ describe.runIf(available('root', 'strace', 'mksquashfs'))('an unprivileged user'
       'host-secret': join(work, 'host.secret'),
     }
     writeFile(join(folder, 'batch.jsonl'), JSON.stringify(entry))
+    const secrets = { 'old-host-secret': entry['host-secret'], 'host-secret': entry['host-secret'] }
+    const plan = { credentials: [{ files: join(work, 'rekeyed'), ...secrets }] }
+    writeFile(join(folder, 'rotate.json'), JSON.stringify(plan))
   })
 
   test.each(everyCommand(work, trees))(

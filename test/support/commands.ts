@@ -79,6 +79,7 @@ export function everyCommand(
       args: ['trust', 'install', join(keys, 'release.crt'), '--root', folder],
     },
     { name: 'trust check', args: ['trust', 'check', folder, image('hello_1')] },
+    { name: 'rotate', args: ['rotate', join(trees.sysext, '../rotate.json'), '--dry-run'] },
     {
       name: 'trust esl',
       args: ['trust', 'esl', join(keys, 'release.crt'), '--output', join(folder, 'db.esl')],
