@@ -120,9 +120,35 @@ export const registry: readonly Entry[] = [
     ],
   },
   {
-    name: 'rotate',
-    summary: 'move images, PCR policies and credentials from old keys to new ones',
-    load: async () => (await import('./commands/rotate.ts')).rotate,
+    name: 'pcr',
+    summary: 'compute, sign and check what a boot measures',
+    entries: [
+      {
+        name: 'calculate',
+        summary: 'compute PCR 11 of a unified kernel image in each phase of the boot',
+        load: async () => (await import('./commands/pcr-calculate.ts')).pcrCalculate,
+      },
+      {
+        name: 'sign',
+        summary: 'sign the states of PCR 11 in which secrets may be opened',
+        load: async () => (await import('./commands/pcr-sign.ts')).pcrSign,
+      },
+      {
+        name: 'policy-digest',
+        summary: 'print what a key that is elsewhere has to sign',
+        load: async () => (await import('./commands/pcr-policy-digest.ts')).pcrPolicyDigest,
+      },
+      {
+        name: 'join',
+        summary: 'put signatures where they belong that were made elsewhere',
+        load: async () => (await import('./commands/pcr-join.ts')).pcrJoin,
+      },
+      {
+        name: 'verify',
+        summary: 'check signed PCR policies against the image they are for',
+        load: async () => (await import('./commands/pcr-verify.ts')).pcrVerify,
+      },
+    ],
   },
   {
     name: 'trust',
@@ -156,25 +182,9 @@ export const registry: readonly Entry[] = [
     ],
   },
   {
-    name: 'pcr',
-    summary: 'compute, sign and check what a boot measures',
-    entries: [
-      {
-        name: 'calculate',
-        summary: 'compute PCR 11 of a unified kernel image in each phase of the boot',
-        load: async () => (await import('./commands/pcr-calculate.ts')).pcrCalculate,
-      },
-      {
-        name: 'sign',
-        summary: 'sign the states of PCR 11 in which secrets may be opened',
-        load: async () => (await import('./commands/pcr-sign.ts')).pcrSign,
-      },
-      {
-        name: 'policy-digest',
-        summary: 'print what a key that is elsewhere has to sign',
-        load: async () => (await import('./commands/pcr-policy-digest.ts')).pcrPolicyDigest,
-      },
-    ],
+    name: 'rotate',
+    summary: 'move images, PCR policies and credentials from old keys to new ones',
+    load: async () => (await import('./commands/rotate.ts')).rotate,
   },
   {
     name: 'completion',

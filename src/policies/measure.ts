@@ -120,7 +120,8 @@ function sectionEvents(
   ]
 }
 
-function measurePhases(
+/** PCR 11 in each phase after `events`. */
+export function measurePhases(
   events: readonly MeasuredEvent[],
   { banks = PCR_BANKS, phases = DEFAULT_PHASES }: MeasureOptions,
 ): readonly PhaseValues[] {

@@ -46,8 +46,11 @@ export async function readSignatureSection(
   pe: PeFile,
   section: PeSection,
 ): Promise<PcrSignatureDocument> {
-  const bytes = await readSection(pe, section, MAX_SIGNATURES)
-  // Empty, or nothing but padding: a place that was kept free.
+  return parseSignatures(await readSection(pe, section, MAX_SIGNATURES))
+}
+
+/** The JSON in the bytes of a `.pcrsig`, which may hold nothing but padding: a place kept free. */
+export function parseSignatures(bytes: Uint8Array): PcrSignatureDocument {
   const end = bytes.findLastIndex((byte) => byte !== 0 && byte !== 0x20) + 1
   return end === 0 ? {} : parsePcrSignatureDocument(bytes.subarray(0, end))
 }

@@ -52,14 +52,14 @@ export const pcrSign = defineCommand({
           signPolicies(policiesOf(phases, policy), { signer, publicKey }, subject),
         ),
       ).finally(() => signer.forget())
-      const profiles =
-        measured.kind === 'uki'
-          ? measured.measurements.map(({ profile }, index) => {
-              return { profile, signatures: signed[index]! }
-            })
-          : []
+      const placement = measured.kind === 'uki' && {
+        uki: measured.uki,
+        profiles: measured.measurements.map(({ profile }, index) => {
+          return { profile, signatures: signed[index]! }
+        }),
+      }
       const complete = appendPcrSignatures(document, signed.flat())
-      await writeSignatures(complete, profiles, measured, values, context)
+      await writeSignatures(complete, placement || undefined, values, context)
       return ExitCode.done
     })
   },

@@ -4,6 +4,7 @@ import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { createOutput } from '../../files/output.ts'
 import { formatJsonText } from '../../formats/json-text.ts'
 import type { PcrSignatureDocument } from '../../formats/pcr-signature-document.ts'
+import type { UkiFile } from '../../policies/open-uki.ts'
 import { type ProfileSignatures, placeSignatures } from '../../policies/place.ts'
 import type { ValuesOf } from '../arguments.ts'
 import type { Context } from '../context.ts'
@@ -11,7 +12,6 @@ import { blame, UsageError } from '../errors.ts'
 import { printable } from '../terminal.ts'
 import { formatAlways } from './json.ts'
 import type { jsonOption, placementOptions } from './options.ts'
-import type { Measured } from './subject.ts'
 
 export type PlacementValues = ValuesOf<typeof placementOptions> & ValuesOf<typeof jsonOption>
 
@@ -33,15 +33,16 @@ export function assertPlaceable(
   }
 }
 
-/**
- * Writes the JSON and the UKI where they are wanted; what is wanted nowhere goes to standard output.
- *
- * @param profiles what each profile of a UKI gets
- */
+/** A UKI that is open, and what each of its profiles gets. */
+export interface Placement {
+  readonly uki: UkiFile
+  readonly profiles: readonly ProfileSignatures[]
+}
+
+/** Writes the JSON and the UKI where they are wanted; what is wanted nowhere goes to standard output. */
 export async function writeSignatures(
   document: PcrSignatureDocument,
-  profiles: readonly ProfileSignatures[],
-  measured: Measured,
+  placement: Placement | undefined,
   values: PlacementValues,
   context: Context,
 ): Promise<void> {
@@ -49,9 +50,10 @@ export async function writeSignatures(
   if (signatures !== undefined) {
     await writeText(signatures, `${formatJsonText(document, 'short')}\n`, force)
   }
-  if (output !== undefined && measured.kind === 'uki') {
+  if (output !== undefined && placement) {
     const options = { output, force, stripAuthenticode }
-    await placeSignatures(measured.uki, profiles, options).catch(blame(measured.uki.path))
+    const { uki, profiles } = placement
+    await placeSignatures(uki, profiles, options).catch(blame(uki.path))
     context.stderr.write(
       `extsign: note: sign ${printable(output)} for Secure Boot now: its content has changed, and with it PCR 4\n`,
     )

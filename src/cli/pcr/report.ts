@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../../formats/json-text.ts'
 import type { PcrBank } from '../../formats/tpm2/pcr.ts'
 import type { Uki } from '../../formats/uki/decode.ts'
 import { KERNEL_BOOT_PCR } from '../../formats/uki/sections.ts'
+import { bootLabels, describeBoot } from '../../policies/describe.ts'
 import type { PhaseValues, UkiMeasurement } from '../../policies/measure.ts'
 import type { Context } from '../context.ts'
 import { paint, printable } from '../terminal.ts'
@@ -25,7 +26,7 @@ export function formatMeasurements(
 ): string {
   return measurements
     .map((measurement) => {
-      const title = paint(context, context.stdout, 'bold', titleOf(uki, measurement))
+      const title = paint(context, context.stdout, 'bold', describeBoot(uki, measurement))
       const phases = measurement.phases.map(
         ({ phase, values }) => `  ${printable(phase || ':')}\n${formatValues(values, '    ')}`,
       )
@@ -38,7 +39,7 @@ export function formatMeasurements(
 export function toValuesJson(uki: Uki, measurements: readonly UkiMeasurement[]): JsonObject {
   return groupByBank(
     measurements.flatMap((measurement) =>
-      measurement.phases.map((phase) => ({ phase, labels: labelsOf(uki, measurement) })),
+      measurement.phases.map((phase) => ({ phase, labels: bootLabels(uki, measurement) })),
     ),
   )
 }
@@ -71,30 +72,4 @@ function formatValues(values: PhaseValues['values'], indent: string): string {
   return [...values]
     .map(([bank, value]) => `${indent}${KERNEL_BOOT_PCR}:${bank}=${toHex(value)}\n`)
     .join('')
-}
-
-/** `profile`, `dtbauto` and `efifw`, where the image leaves a choice. */
-export function labelsOf(
-  uki: Uki,
-  { profile, choices }: Pick<UkiMeasurement, 'profile' | 'choices'>,
-): Readonly<Record<string, number | null>> {
-  return {
-    ...(profile.profileSection && { profile: profile.number }),
-    ...Object.fromEntries(
-      choices.map(({ name, section }) => {
-        const candidates = uki.pe.sections.filter((each) => each.name === name)
-        return [name.slice(1), section ? candidates.indexOf(section) : null]
-      }),
-    ),
-  }
-}
-
-/** `profile 1, dtbauto 0, efifw none`. */
-export function titleOf(
-  uki: Uki,
-  measurement: Pick<UkiMeasurement, 'profile' | 'choices'>,
-): string {
-  const labels = Object.entries(labelsOf(uki, measurement))
-  if (labels.length === 0) return `PCR ${KERNEL_BOOT_PCR}`
-  return labels.map(([name, number]) => `${name} ${number ?? 'none'}`).join(', ')
 }
