@@ -48,6 +48,8 @@ export type {
   Signing,
   WrapOptions,
 } from './images/options.ts'
+export { type ResignOptions, type ResignResult, resignImage } from './images/resign.ts'
+export { type ReplaceOptions, replaceSignature } from './images/sealing/replace-signature.ts'
 export {
   attachSignature,
   type RootHashSignature,

@@ -38,6 +38,11 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('./commands/wrap.ts')).wrap,
   },
   {
+    name: 'resign',
+    summary: 'replace the signature of finished images, and nothing else in them',
+    load: async () => (await import('./commands/resign.ts')).resign,
+  },
+  {
     name: 'verify',
     summary: 'check images: structure, hashes, signature, and whether a host takes them',
     load: async () => (await import('./commands/verify.ts')).verify,

@@ -62,7 +62,7 @@ export const agent = defineCommand({
 function describe({ request, refusal }: AgentEvent): string {
   const what = request ? `${request.purpose}: ${request.subject}` : 'something unreadable'
   const why = refusal === undefined ? '' : `: ${refusal}`
-  return `${refusal === undefined ? 'signed ' : 'refused'} ${printable(what + why)}\n`
+  return `${refusal === undefined ? 'signed' : 'refused'} ${printable(what + why)}\n`
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

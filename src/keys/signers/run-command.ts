@@ -1,10 +1,15 @@
 /**
  * Runs a signing command: the message on its standard input, the signature on its standard output.
  *
- * One of the few modules that run a program, and only the one that the user named as the key.
+ * One of the few modules that run a program, and only the one that the user named as the key. Both
+ * are files without a name, because the pipes of Node are sockets, and programs that open
+ * /dev/stdin or /dev/stdout fail on those.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { KeyError } from '../../errors.ts'
 import { errnoOf } from '../../files/errno.ts'
 
@@ -21,6 +26,8 @@ export interface CommandRun {
 const MAX_OUTPUT = 16 * 1024
 /** Characters of what a failing command says that are worth showing. */
 const MAX_SAID = 600
+/** Milliseconds between two looks at how much it has printed. */
+const LOOK = 100
 
 /**
  * What the command prints.
@@ -29,49 +36,49 @@ const MAX_SAID = 600
  *   too much, TIMED_OUT.
  */
 export async function runSigningCommand(run: CommandRun): Promise<Uint8Array> {
-  const [program = '', ...args] = run.words
-  const child = spawn(program, args, { stdio: 'pipe', env: run.environment })
-  const printed = collect(child.stdout, MAX_OUTPUT, () => child.kill('SIGKILL'))
+  const folder = await mkdtemp(join(tmpdir(), 'extsign-'))
+  const handles: FileHandle[] = []
+  try {
+    for (const name of ['message', 'signature']) {
+      handles.push(await open(join(folder, name), 'wx+', 0o600))
+    }
+    const [message, signature] = handles as [FileHandle, FileHandle] // two names, two handles
+    // Written at a position, which leaves the one the program starts to read at where it is.
+    await message.write(run.input, 0, run.input.length, 0)
+    // On Windows what is open cannot be removed; `finally` comes again.
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined)
+    return await runBetween(run, message, signature)
+  } finally {
+    for (const handle of handles) await handle.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function runBetween(
+  { words, environment, patience }: CommandRun,
+  input: FileHandle,
+  output: FileHandle,
+): Promise<Uint8Array> {
+  const [program = '', ...args] = words
+  const child = spawn(program, args, { stdio: [input.fd, output.fd, 'pipe'], env: environment })
   let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-MAX_SAID)
   })
-  // A command that does not want the message may end before it has read it.
-  child.stdin.on('error', () => undefined)
-  child.stdin.end(run.input)
-
-  const { code, signal } = await ended(child, program, run.patience)
+  const sizeOf = async () => (await output.stat()).size
+  const { code, signal } = await ended(child, program, patience, sizeOf)
   const name = `signing command ${program}`
-  if (printed.isTooLarge()) {
+  const size = await sizeOf()
+  if (size > MAX_OUTPUT) {
     const message = `${name} printed more than ${MAX_OUTPUT} bytes, too many for a signature`
     throw new KeyError('SIGNER_FAILED', message)
   }
   if (code !== 0) {
     throw new KeyError('SIGNER_FAILED', `${name} ended with ${code ?? signal}${quote(said)}`)
   }
-  const bytes = printed.bytes()
-  if (bytes.length === 0)
-    throw new KeyError('SIGNER_FAILED', `${name} printed nothing${quote(said)}`)
-  return bytes
-}
-
-interface Printed {
-  bytes(): Uint8Array
-  isTooLarge(): boolean
-}
-
-function collect(stream: NodeJS.ReadableStream, maximum: number, stop: () => void): Printed {
-  const chunks: Buffer[] = []
-  let size = 0
-  stream.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size > maximum) stop()
-    else chunks.push(chunk)
-  })
-  return {
-    bytes: () => new Uint8Array(Buffer.concat(chunks)),
-    isTooLarge: () => size > maximum,
-  }
+  if (size === 0) throw new KeyError('SIGNER_FAILED', `${name} printed nothing${quote(said)}`)
+  const { buffer, bytesRead } = await output.read(new Uint8Array(size), 0, size, 0)
+  return buffer.subarray(0, bytesRead)
 }
 
 interface Ending {
@@ -79,25 +86,31 @@ interface Ending {
   readonly signal: NodeJS.Signals | null
 }
 
-/** Waits for the end, and not for grandchildren that keep the pipes open after it was ended. */
-function ended(child: ChildProcess, program: string, patience: number): Promise<Ending> {
+/** Waits for the end of the command, but not of children that it leaves behind when it is ended. */
+function ended(
+  child: ChildProcess,
+  program: string,
+  patience: number,
+  sizeOf: () => Promise<number>,
+): Promise<Ending> {
   return new Promise((resolve, reject) => {
-    const give = (error: KeyError) => {
+    const looking = setInterval(async () => {
+      const size = await sizeOf().catch(() => 0)
+      if (size > MAX_OUTPUT) child.kill('SIGKILL')
+    }, LOOK)
+    const settle = (finish: () => void) => {
+      clearInterval(looking)
       clearTimeout(timer)
-      child.stdout?.destroy()
       child.stderr?.destroy()
-      reject(error)
+      finish()
     }
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
-      const seconds = patience / 1000
-      give(new KeyError('TIMED_OUT', `signing command ${program} took more than ${seconds} s`))
+      const message = `signing command ${program} took more than ${patience / 1000} s`
+      settle(() => reject(new KeyError('TIMED_OUT', message)))
     }, patience)
-    child.on('error', (cause) => give(explain(cause, program)))
-    child.on('close', (code, signal) => {
-      clearTimeout(timer)
-      resolve({ code, signal })
-    })
+    child.on('error', (cause) => settle(() => reject(explain(cause, program))))
+    child.on('close', (code, signal) => settle(() => resolve({ code, signal })))
   })
 }
 
