@@ -1,11 +1,16 @@
 /** Images: the signature of the old key is replaced by one of the new key. */
 
-import { KeyError } from '../errors.ts'
+import { realpath } from 'node:fs/promises'
+import { toFileError } from '../files/errno.ts'
+import { openFileSource } from '../files/file-source.ts'
+import { readJournal } from '../files/pending-change.ts'
+import { finishReplacement } from '../files/replace-bytes.ts'
 import { contentOf } from '../images/checks/reader-verdict.ts'
 import type { Signing } from '../images/options.ts'
 import { resultOf } from '../images/read/attempt.ts'
 import { openImage } from '../images/read/open-image.ts'
 import { collectRootHashes, type FoundSignature } from '../images/read/root-hash-claims.ts'
+import { resignImage } from '../images/resign.ts'
 import type { LoadedCertificate } from '../keys/certificate.ts'
 import { verifySignedData } from '../keys/verify-signature.ts'
 import type { Carrier, Examined } from './carrier.ts'
@@ -15,12 +20,8 @@ export interface ImageTurn {
   readonly newCertificate: LoadedCertificate
   /** The new key, opened when the first image needs it. */
   readonly signing: () => Promise<Signing>
-  /** Replaces the signature of an image that `trusted` vouches for, whole or not at all. */
-  readonly resign: (
-    path: string,
-    signing: Signing,
-    trusted: readonly LoadedCertificate[],
-  ) => Promise<unknown>
+  /** Hash all data before. Default true. */
+  readonly verifyData?: boolean | undefined
 }
 
 /** An image that is to be signed with the new key. */
@@ -31,11 +32,15 @@ export function imageCarrier(path: string, turn: ImageTurn): Carrier {
     holdsBoth: false,
     examine: () => examine(path, turn),
     async move() {
-      const signing = await turn.signing()
-      await turn.resign(path, signing, [turn.oldCertificate])
-      const { state } = await examine(path, turn)
-      if (state === 'new') return
-      throw new KeyError('BAD_SIGNATURE', `${path} does not verify after it was signed again`)
+      // Somebody was interrupted: what had been decided may be all there was to do.
+      await finishReplacement(path)
+      if ((await examine(path, turn)).state === 'new') return
+      await resignImage({
+        image: path,
+        signing: await turn.signing(),
+        oldCertificates: [turn.oldCertificate, turn.newCertificate],
+        verifyData: turn.verifyData,
+      })
     },
   }
 }
@@ -44,6 +49,9 @@ async function examine(
   path: string,
   { oldCertificate, newCertificate }: ImageTurn,
 ): Promise<Examined> {
+  if (await isPending(path)) {
+    return { state: 'old', note: 'a change that was interrupted is to be finished' }
+  }
   const signatures = await readSignatures(path)
   if (signatures.length === 0) return { state: 'neither', note: 'it is not signed' }
   const signers = signatures.map((signature) => {
@@ -69,4 +77,17 @@ function isBy(signature: FoundSignature, certificate: LoadedCertificate): boolea
   const message = resultOf(signature.message)
   if (!message) return false
   return verifySignedData(message, contentOf(signature), [certificate]).kind === 'valid'
+}
+
+/** Whether there is a journal that says how the image shall be. */
+async function isPending(path: string): Promise<boolean> {
+  const real = await realpath(path).catch((error) => {
+    throw toFileError(error, { path, verb: 'read' })
+  })
+  const file = await openFileSource(real)
+  try {
+    return (await readJournal(real, file)) !== undefined
+  } finally {
+    await file.close()
+  }
 }

@@ -13,7 +13,6 @@ import type { Carrier } from '../../src/rotation/carrier.ts'
 import { credentialCarrier } from '../../src/rotation/credential.ts'
 import { imageCarrier } from '../../src/rotation/image.ts'
 import { policyCarrier } from '../../src/rotation/policies.ts'
-import { resignImage } from '../../src/rotation/resign.ts'
 import { trustCarrier } from '../../src/rotation/trust.ts'
 import { EXTSIGN, extsign, runExtsign } from '../support/extsign.ts'
 import { writeFile } from '../support/sample-trees.ts'
@@ -161,7 +160,7 @@ describe(`${RUNS} rotations that are killed`, () => {
       to: { host: newHost },
       random: () => new Uint8Array(0),
     }
-    const images = { ...certificates, signing: unexpected, resign: resignImage }
+    const images = { ...certificates, signing: unexpected }
     return [
       trustCarrier(at('etc/verity.d'), certificates),
       ...list('policies').map((name) => policyCarrier(at(`policies/${name}`), policies)),

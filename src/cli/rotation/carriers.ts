@@ -8,7 +8,6 @@ import { loadCertificate } from '../../keys/certificate.ts'
 import type { Carrier } from '../../rotation/carrier.ts'
 import { imageCarrier } from '../../rotation/image.ts'
 import { policyCarrier } from '../../rotation/policies.ts'
-import { resignImage } from '../../rotation/resign.ts'
 import { trustCarrier } from '../../rotation/trust.ts'
 import type { Context } from '../context.ts'
 import { printWarnings, UsageError } from '../errors.ts'
@@ -66,7 +65,7 @@ async function imageCarriers(
   const paths = await findFiles(files, place, (name) => name.endsWith('.raw'))
   return [
     ...trust.map((path) => trustCarrier(path, certificates)),
-    ...paths.map((path) => imageCarrier(path, { ...certificates, signing, resign: resignImage })),
+    ...paths.map((path) => imageCarrier(path, { ...certificates, signing })),
   ]
 }
 
