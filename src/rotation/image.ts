@@ -6,20 +6,20 @@ import { openFileSource } from '../files/file-source.ts'
 import { readJournal } from '../files/pending-change.ts'
 import { finishReplacement } from '../files/replace-bytes.ts'
 import { contentOf } from '../images/checks/reader-verdict.ts'
-import type { Signing } from '../images/options.ts'
 import { resultOf } from '../images/read/attempt.ts'
 import { openImage } from '../images/read/open-image.ts'
 import { collectRootHashes, type FoundSignature } from '../images/read/root-hash-claims.ts'
 import { resignImage } from '../images/resign.ts'
 import type { LoadedCertificate } from '../keys/certificate.ts'
+import type { Signer } from '../keys/signer.ts'
 import { verifySignedData } from '../keys/verify-signature.ts'
 import type { Carrier, Examined } from './carrier.ts'
 
 export interface ImageTurn {
   readonly oldCertificate: LoadedCertificate
   readonly newCertificate: LoadedCertificate
-  /** The new key, opened when the first image needs it. */
-  readonly signing: () => Promise<Signing>
+  /** The new key, opened when the first image that is in order needs it. */
+  readonly signer: () => Promise<Signer>
   /** Hash all data before. Default true. */
   readonly verifyData?: boolean | undefined
 }
@@ -37,7 +37,10 @@ export function imageCarrier(path: string, turn: ImageTurn): Carrier {
       if ((await examine(path, turn)).state === 'new') return
       await resignImage({
         image: path,
-        signing: await turn.signing(),
+        signing: {
+          signer: { sign: async (request) => (await turn.signer()).sign(request) },
+          certificate: turn.newCertificate.der,
+        },
         oldCertificates: [turn.oldCertificate, turn.newCertificate],
         verifyData: turn.verifyData,
       })

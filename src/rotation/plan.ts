@@ -50,7 +50,7 @@ export async function planRotation({ carriers, keepOld }: RotationOptions): Prom
     carriers: planned,
     steps: [
       ...inState('old').filter(holding).map(step('add')),
-      ...inState('old')
+      ...inState('old', 'both')
         .filter((each) => !holding(each))
         .map(step('replace')),
       ...(keepOld ? [] : inState('old', 'both').filter(holding).map(step('drop'))),

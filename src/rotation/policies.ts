@@ -11,7 +11,11 @@ import { KeyError } from '../errors.ts'
 import { toFileError } from '../files/errno.ts'
 import { readSmallFile } from '../files/text.ts'
 import { formatJsonText } from '../formats/json-text.ts'
-import { type PcrSignatures, parsePcrSignatures } from '../formats/pcr-signature.ts'
+import {
+  type PcrSignature,
+  type PcrSignatures,
+  parsePcrSignatures,
+} from '../formats/pcr-signature.ts'
 import {
   appendPcrSignatures,
   type BankedSignature,
@@ -21,6 +25,7 @@ import {
 } from '../formats/pcr-signature-document.ts'
 import { readSection } from '../formats/pe/content.ts'
 import type { PeSection } from '../formats/pe/decode.ts'
+import type { PcrBank } from '../formats/tpm2/pcr.ts'
 import {
   isPolicySignatureValid,
   type PolicyPublicKey,
@@ -37,6 +42,8 @@ export interface PolicyTurn {
   readonly newKey: PolicyPublicKey
   /** The new key, opened when the first policy needs it. */
   readonly signing: () => Promise<PolicySigning>
+  /** Put the new signatures in the place of the old ones, where there is no room for both. */
+  readonly replace?: boolean | undefined
   /** Remove the Authenticode signature of a UKI, which every change makes invalid. */
   readonly stripAuthenticode?: boolean | undefined
 }
@@ -49,7 +56,7 @@ export function policyCarrier(path: string, turn: PolicyTurn): Carrier {
   return {
     kind: 'policies',
     path,
-    holdsBoth: true,
+    holdsBoth: turn.replace !== true,
     examine: async () => ((await isUki(path)) ? examineUki(path, turn) : examineFile(path, turn)),
     async move(to) {
       if (await isUki(path)) await moveUki(path, turn, to)
@@ -183,12 +190,27 @@ function entriesOf(
   return entries.filter(({ bank, entry }) => {
     const { fingerprint, signature } = entry
     if (!fingerprint || !signature || !equalBytes(fingerprint, key.fingerprint)) return false
-    if (isPolicySignatureValid(key, policyPayload(entry), signature)) return true
+    if (isBy(key, entry, bank, signature)) return true
     throw new KeyError(
       'BAD_SIGNATURE',
       `${name}: the signature of ${bank} policy ${toHex(entry.policy)} does not verify against ${key.name}`,
     )
   })
+}
+
+/**
+ * ukify 257 signs in the banks other than SHA-256 with their own hash. That opens nothing, but it
+ * is by the key: what takes its place is signed as it should have been.
+ */
+function isBy(
+  key: PolicyPublicKey,
+  entry: PcrSignature,
+  bank: PcrBank,
+  signature: Uint8Array,
+): boolean {
+  const digests = [...new Set(['sha256', bank] as const)]
+  const payload = policyPayload(entry)
+  return digests.some((digest) => isPolicySignatureValid(key, payload, signature, digest))
 }
 
 function hasTwin(wanted: BankedSignature, entries: readonly BankedSignature[]): boolean {

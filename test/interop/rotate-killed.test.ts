@@ -160,7 +160,7 @@ describe(`${RUNS} rotations that are killed`, () => {
       to: { host: newHost },
       random: () => new Uint8Array(0),
     }
-    const images = { ...certificates, signing: unexpected }
+    const images = { ...certificates, signer: unexpected }
     return [
       trustCarrier(at('etc/verity.d'), certificates),
       ...list('policies').map((name) => policyCarrier(at(`policies/${name}`), policies)),

@@ -1,3 +1,4 @@
+import { constants, sign } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -14,8 +15,10 @@ import { makeTestKey } from '../keys/test-keys.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const parent = temporaryFolder()
+const oldKey = makeTestKey('rsa2048', { commonName: 'TEST-DO-NOT-USE old' })
 const [old, current, other] = ['old', 'new', 'other'].map((name) => {
-  const key = makeTestKey('rsa2048', { commonName: `TEST-DO-NOT-USE ${name}` })
+  const key =
+    name === 'old' ? oldKey : makeTestKey('rsa2048', { commonName: `TEST-DO-NOT-USE ${name}` })
   const publicKey = policyKeyOfDer(certificateOf(key).publicKeyDer, `${name}.pem`)
   return { publicKey, signer: signingWith(key).signer }
 }) as [Signing, Signing, Signing]
@@ -91,6 +94,33 @@ test('a rotation that stopped half way goes on', async () => {
   expect(await carrierOf(path).examine()).toEqual({ state: 'old' })
   await carrierOf(path).move('both')
   expect(approvals(path)).toEqual({ old: 3, new: 3, other: 0 })
+})
+
+test('where there is no room for both, one takes the place of the other', async () => {
+  const path = write(await signed(old))
+  const carrier = policyCarrier(path, {
+    oldKey: old.publicKey,
+    newKey: current.publicKey,
+    signing: async () => current,
+    replace: true,
+  })
+  expect(carrier.holdsBoth).toBe(false)
+  await carrier.move('new')
+  expect(approvals(path)).toEqual({ old: 0, new: 3, other: 0 })
+})
+
+test('what ukify 257 signed with another hash is signed as it should have been', async () => {
+  const digest = { bank: 'sha384', entry: policy(3).entry } as const
+  const { fingerprint } = old.publicKey
+  const options = { key: oldKey.key, padding: constants.RSA_PKCS1_PADDING }
+  const signature = new Uint8Array(sign('sha384', policyPayload(digest.entry), options))
+  const entry = { ...digest.entry, fingerprint, signature }
+  const path = write(appendPcrSignatures({}, [{ bank: 'sha384', entry }]))
+  expect(await carrierOf(path).examine()).toEqual({ state: 'old' })
+  await carrierOf(path).move('new')
+  const [found] = parsePcrSignatures(readFileSync(path)).get('sha384') ?? []
+  const payload = policyPayload(digest.entry)
+  expect(isPolicySignatureValid(current.publicKey, payload, found!.signature!)).toBe(true)
 })
 
 test('what others wrote stays', async () => {

@@ -46,6 +46,11 @@ test('what is done already is no step', async () => {
   expect(steps(await planRotation({ carriers, keepOld: false }))).toEqual(['drop b'])
 })
 
+test('what can hold one key only is replaced, also where it holds both', async () => {
+  const carriers = [fake('a', 'both')]
+  expect(steps(await planRotation({ carriers, keepOld: true }))).toEqual(['replace a'])
+})
+
 test('planning changes nothing, and running does what was planned', async () => {
   const carriers = [fake('a', 'old'), fake('b', 'old', { holdsBoth: true })]
   const plan = await planRotation({ carriers, keepOld: false })

@@ -56,16 +56,16 @@ async function imageCarriers(
     oldCertificate: await loadCertificate(oldCertificate),
     newCertificate: await loadCertificate(certificate),
   }
-  const signing = once(async () => {
+  const signer = once(async () => {
     const { signer, warnings } = await loadSigner(values, context)
     printWarnings(warnings, context.stderr)
     closing.push(async () => signer.forget())
-    return { signer, certificate: signer.certificate.der }
+    return signer
   })
   const paths = await findFiles(files, place, (name) => name.endsWith('.raw'))
   return [
     ...trust.map((path) => trustCarrier(path, certificates)),
-    ...paths.map((path) => imageCarrier(path, { ...certificates, signing })),
+    ...paths.map((path) => imageCarrier(path, { ...certificates, signer })),
   ]
 }
 
@@ -74,7 +74,7 @@ async function policyCarriers(
   context: Context,
   closing: Closing[],
 ): Promise<readonly Carrier[]> {
-  const { files, oldPublicKey, oldCertificate, stripAuthenticode } = values
+  const { files, oldPublicKey, oldCertificate, replace, stripAuthenticode } = values
   const oldKey = await loadPublicKey({ publicKey: oldPublicKey, certificate: oldCertificate })
   const newKey = await loadPublicKey(values)
   if (oldKey === undefined) throw missing(place, 'old-public-key')
@@ -85,7 +85,8 @@ async function policyCarriers(
     return { signer, publicKey: signer.publicKey }
   })
   const paths = await findFiles(files, place, (name) => /\.(?:json|efi)$/.test(name))
-  return paths.map((path) => policyCarrier(path, { oldKey, newKey, signing, stripAuthenticode }))
+  const turn = { oldKey, newKey, signing, replace, stripAuthenticode }
+  return paths.map((path) => policyCarrier(path, turn))
 }
 
 /** Files as they are named, and of folders the files that `isMeant`. */

@@ -43,6 +43,10 @@ export const policyFields = {
   }),
   ...publicKeyOptions,
   ...privateKeyOptions,
+  replace: flag({
+    long: 'replace',
+    description: 'let the new signatures take the place of the old ones at once',
+  }),
   stripAuthenticode: flag({
     long: 'strip-authenticode',
     description: 'remove the Secure Boot signature of a UKI, which the change makes invalid',
