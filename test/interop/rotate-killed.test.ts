@@ -14,7 +14,8 @@ import { credentialCarrier } from '../../src/rotation/credential.ts'
 import { imageCarrier } from '../../src/rotation/image.ts'
 import { policyCarrier } from '../../src/rotation/policies.ts'
 import { trustCarrier } from '../../src/rotation/trust.ts'
-import { EXTSIGN, extsign, runExtsign } from '../support/extsign.ts'
+import { extsign as call } from '../cli/fake-context.ts'
+import { EXTSIGN, extsign } from '../support/extsign.ts'
 import { writeFile } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -77,8 +78,8 @@ describe(`${RUNS} rotations that are killed`, () => {
       const plan = at(`${to}.toml`)
       if (await killWithin(plan, run)) killed++
       await expectSound(from, to, `run ${run}`)
-      const { status, stderr } = runExtsign(['rotate', plan, '--finish', '--quiet'])
-      expect([run, status, stderr]).toEqual([run, 0, ''])
+      const { code, stderr } = await call(['rotate', plan, '--finish', '--quiet'])
+      expect([run, code, stderr]).toEqual([run, 0, ''])
       const states = await statesOf(from, to)
       expect(new Set(states)).toEqual(new Set(['new']))
       for (const name of ['images', 'policies', 'sealed']) {

@@ -26,7 +26,7 @@ describe.each(GENERATIONS)('a UKI of ukify of %s', (_, tree) => {
   }
   /** Policies in `.pcrsig` as ukify shows them. */
   const entriesOf = (file: string, key: string): readonly Entry[] => {
-    const shown = inFolder('ukify', 'inspect', '--json=short', '--section=.pcrsig:text', file)
+    const shown = inFolder('ukify', 'inspect', file, '--json=short', '--section=.pcrsig:text')
     const { text } = JSON.parse(shown)['.pcrsig']
     const entries: readonly Entry[] = JSON.parse(text.replaceAll('\0', '')).sha256
     return entries.filter(({ pkfp }) => pkfp === policyKeyFingerprint(folder, key))
