@@ -68,11 +68,16 @@ async function assign(
     parsers[key] =
       argument.kind === 'positional'
         ? positionalParser(argument, collect)
-        : optionParser(argument, collect, mistakes)
+        : optionParser(argument, collect, mistakes, openEnd(argv))
   }
   parsers.leftovers = leftoverParser(table, mistakes)
   await parse(command({ name, args: parsers, handler: () => undefined }), [...argv])
   return texts
+}
+
+/** The name in a last word `--name=`, of which cmd-ts leaves no more than of `--name`. */
+function openEnd(argv: readonly string[]): string | undefined {
+  return /^--([^=]+)=$/.exec(argv.at(-1) ?? '')?.[1]
 }
 
 const DONE = { _tag: 'ok', value: undefined } as const
@@ -81,6 +86,7 @@ function optionParser(
   argument: FlagArgument | WordFlagArgument | OptionArgument,
   collect: (texts: readonly string[]) => void,
   mistakes: UsageError[],
+  openEnd: string | undefined,
 ): ArgParser<unknown> {
   return {
     register(options) {
@@ -97,7 +103,8 @@ function optionParser(
       const texts: string[] = []
       for (const node of found) {
         visitedNodes.add(node)
-        const mistake = findMistake(argument, node)
+        const isOpen = node === found.at(-1) && openEnd === argument.long
+        const mistake = findMistake(argument, node, isOpen)
         if (mistake === undefined) texts.push(node.value?.node.raw ?? '')
         else mistakes.push(mistake)
       }
@@ -113,6 +120,7 @@ function optionParser(
 function findMistake(
   argument: FlagArgument | WordFlagArgument | OptionArgument,
   node: OptionNode,
+  isOpen: boolean,
 ): UsageError | undefined {
   const word = spell(node)
   const value = node.value
@@ -121,6 +129,7 @@ function findMistake(
       return undefined
     return new UsageError(`${word} takes no value`)
   }
+  if (argument.acceptsEmpty && isOpen) return undefined
   if (value === undefined || (value.node.raw === '' && !argument.acceptsEmpty)) {
     return new UsageError(`${word} needs a value: ${word} ${argument.type.placeholder}`)
   }

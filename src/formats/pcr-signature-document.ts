@@ -60,14 +60,16 @@ export function appendPcrSignatures(
   additions: readonly BankedSignature[],
   form: EntryForm = {},
 ): PcrSignatureDocument {
-  const result: Record<string, JsonValue> = { ...document }
+  let result = document
   for (const { bank, entry } of additions) {
-    const entries = result[bank] ?? []
+    const { [bank]: entries = [], ...others } = result
     if (!Array.isArray(entries)) {
       throw new FormatError('PCR signature', 'BAD_VALUE', `${bank} is not an array`)
     }
     const encoded = encodeEntry(entry, form)
-    if (!entries.some((each) => isEqualJson(each, encoded))) result[bank] = [...entries, encoded]
+    const isThere = entries.some((each) => isEqualJson(each, encoded))
+    // A bank that is written to goes to the end, as with systemd.
+    result = { ...others, [bank]: isThere ? entries : [...entries, encoded] }
   }
   return result
 }

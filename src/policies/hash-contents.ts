@@ -5,7 +5,14 @@ import { Worker } from 'node:worker_threads'
 import type { Source } from '../bytes/source.ts'
 import { startDigest } from '../crypto/digest.ts'
 import { type PcrBank, pcrSize } from '../formats/tpm2/pcr.ts'
-import { createHashList, digestOf, type HashJob, type HashList, workOff } from './hash-job.ts'
+import {
+  createHashList,
+  digestOf,
+  type HashJob,
+  type HashList,
+  isDone,
+  workOff,
+} from './hash-job.ts'
 
 /** Something to hash: a range of a file or of bytes in memory, and zeros behind it. */
 export interface MeasuredContent {
@@ -40,23 +47,41 @@ export async function hashContents(
   banks: readonly PcrBank[],
   options: HashOptions = {},
 ): Promise<readonly Digests[]> {
-  const wanted = contents.flatMap((content, index) =>
-    banks.map((bank) => ({ content, index, bank })),
-  )
-  const inFiles = wanted
+  const threads = options.threads ?? defaultThreads(contents, banks)
+  const groups = groupBanks(banks, threads + 1)
+  const jobs = contents
+    .flatMap((content, index) => groups.map((group) => ({ content, index, group })))
     .filter(({ content }) => descriptorOf(content.source) !== undefined)
-    .sort((a, b) => b.content.size * COST[b.bank] - a.content.size * COST[a.bank])
-  const list = createHashList(inFiles.map(({ content, bank }) => toJob(content, bank)))
-  await hashInThreads(list, options.threads ?? defaultThreads(list.jobs))
+    .sort((a, b) => b.content.size * costOf(b.group) - a.content.size * costOf(a.group))
+  const list = createHashList(jobs.map(({ content, group }) => toJob(content, group)))
+  await hashInThreads(list, threads)
   const results = contents.map(() => new Map<PcrBank, Uint8Array>())
-  for (const [job, { index, bank }] of inFiles.entries()) {
-    const digest = digestOf(list, job, pcrSize(bank))
-    if (digest) results[index]!.set(bank, digest)
+  for (const [job, { index, group }] of jobs.entries()) {
+    if (!isDone(list, job)) continue
+    for (const [position, bank] of group.entries()) {
+      results[index]!.set(bank, digestOf(list, job, position, pcrSize(bank)))
+    }
   }
-  for (const { content, index, bank } of wanted) {
-    if (!results[index]!.has(bank)) results[index]!.set(bank, await hashHere(content, bank))
+  return Promise.all(
+    contents.map(async (content, index) => {
+      const missing = banks.filter((bank) => !results[index]!.has(bank))
+      const all = new Map([...results[index]!, ...(await hashHere(content, missing))])
+      return new Map(banks.map((bank) => [bank, all.get(bank)!]))
+    }),
+  )
+}
+
+/** Banks for `count` threads: the dearest first, each to the group that has least to do. */
+function groupBanks(banks: readonly PcrBank[], count: number): readonly (readonly PcrBank[])[] {
+  const groups: PcrBank[][] = Array.from({ length: Math.min(count, banks.length) }, () => [])
+  for (const bank of banks.toSorted((a, b) => COST[b] - COST[a])) {
+    groups.reduce((a, b) => (costOf(b) < costOf(a) ? b : a)).push(bank)
   }
-  return results
+  return groups
+}
+
+function costOf(banks: readonly PcrBank[]): number {
+  return banks.reduce((sum, bank) => sum + COST[bank], 0)
 }
 
 /** The descriptor of a source that is a file and can be read in other threads. */
@@ -64,13 +89,16 @@ function descriptorOf(source: Source): number | undefined {
   return 'fd' in source && typeof source.fd === 'number' ? source.fd : undefined
 }
 
-function toJob({ source, offset, size, zeros }: MeasuredContent, bank: PcrBank): HashJob {
-  return { file: descriptorOf(source) ?? -1, offset, size, zeros, algorithm: bank }
+function toJob(
+  { source, offset, size, zeros }: MeasuredContent,
+  banks: readonly PcrBank[],
+): HashJob {
+  return { file: descriptorOf(source) ?? -1, offset, size, zeros, algorithms: banks }
 }
 
-function defaultThreads(jobs: readonly HashJob[]): number {
-  const bytes = jobs.reduce((sum, { size }) => sum + size, 0)
-  return bytes < THREADS_ABOVE ? 0 : Math.min(availableParallelism(), jobs.length) - 1
+function defaultThreads(contents: readonly MeasuredContent[], banks: readonly PcrBank[]): number {
+  const bytes = contents.reduce((sum, { size }) => sum + size, 0) * banks.length
+  return bytes < THREADS_ABOVE ? 0 : Math.min(availableParallelism(), banks.length) - 1
 }
 
 /** The calling thread works too, and has begun before the others have started. */
@@ -78,8 +106,8 @@ async function hashInThreads(list: HashList, count: number): Promise<void> {
   const workers = Array.from({ length: count }, () => startWorker(list))
   try {
     workOff(list)
-    const isDone = list.jobs.every((_, index) => digestOf(list, index, 0))
-    if (!isDone) await Promise.all(workers.map(({ ended }) => ended))
+    const isAllDone = list.jobs.every((_, index) => isDone(list, index))
+    if (!isAllDone) await Promise.all(workers.map(({ ended }) => ended))
   } finally {
     for (const { worker } of workers) void worker.terminate()
   }
@@ -96,10 +124,13 @@ function startWorker(workerData: HashList) {
 }
 
 /** In this thread, and with errors that say what is wrong. */
-async function hashHere(content: MeasuredContent, bank: PcrBank): Promise<Uint8Array> {
-  const digest = startDigest(bank)
-  for await (const bytes of readContent(content)) digest.update(bytes)
-  return digest.finish()
+async function hashHere(content: MeasuredContent, banks: readonly PcrBank[]): Promise<Digests> {
+  if (banks.length === 0) return new Map()
+  const running = banks.map((bank) => [bank, startDigest(bank)] as const)
+  for await (const bytes of readContent(content)) {
+    for (const [, digest] of running) digest.update(bytes)
+  }
+  return new Map(running.map(([bank, digest]) => [bank, digest.finish()]))
 }
 
 async function* readContent({ source, offset, size, zeros }: MeasuredContent) {

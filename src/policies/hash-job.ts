@@ -6,14 +6,15 @@
 import { readSync } from 'node:fs'
 import { type DigestAlgorithm, startDigest } from '../crypto/digest.ts'
 
-/** A range of a file, zeros behind it, and one bank to hash them for. */
+/** A range of a file, zeros behind it, and the banks to hash them for: read once for all of them. */
 export interface HashJob {
   /** A descriptor that stays open. */
   readonly file: number
   readonly offset: number
   readonly size: number
   readonly zeros: number
-  readonly algorithm: DigestAlgorithm
+  /** At most four. */
+  readonly algorithms: readonly DigestAlgorithm[]
 }
 
 /** A list of jobs and where results go, shared between threads. */
@@ -21,12 +22,13 @@ export interface HashList {
   readonly jobs: readonly HashJob[]
   /** The number of the next job nobody has taken, then 1 for each that is done. */
   readonly progress: SharedArrayBuffer
-  /** {@link DIGEST_ROOM} bytes for each job. */
+  /** {@link DIGEST_ROOM} bytes for each of the four algorithms a job may have. */
   readonly digests: SharedArrayBuffer
 }
 
 /** Bytes of the largest digest. */
-export const DIGEST_ROOM = 64
+const DIGEST_ROOM = 64
+const JOB_ROOM = 4 * DIGEST_ROOM
 
 /** Read at once to be hashed: what was read is still in the cache by then. */
 const CHUNK_SIZE = 256 * 1024
@@ -36,7 +38,7 @@ export function createHashList(jobs: readonly HashJob[]): HashList {
   return {
     jobs,
     progress: new SharedArrayBuffer((1 + jobs.length) * Int32Array.BYTES_PER_ELEMENT),
-    digests: new SharedArrayBuffer(jobs.length * DIGEST_ROOM),
+    digests: new SharedArrayBuffer(jobs.length * JOB_ROOM),
   }
 }
 
@@ -52,7 +54,9 @@ export function workOff({ jobs, progress, digests }: HashList): void {
     const job = jobs[index]
     if (!job) return
     try {
-      new Uint8Array(digests, index * DIGEST_ROOM).set(runHashJob(job, buffer))
+      for (const [position, digest] of runHashJob(job, buffer).entries()) {
+        new Uint8Array(digests, index * JOB_ROOM + position * DIGEST_ROOM).set(digest)
+      }
       Atomics.store(counters, index + 1, 1)
     } catch {
       // Left undone.
@@ -60,25 +64,40 @@ export function workOff({ jobs, progress, digests }: HashList): void {
   }
 }
 
-/** The digest of a job that is done, or undefined. */
-export function digestOf({ progress, digests }: HashList, index: number, size: number) {
-  const isDone = Atomics.load(new Int32Array(progress), index + 1) === 1
-  return isDone ? new Uint8Array(digests, index * DIGEST_ROOM, size).slice() : undefined
+/** Whether a job is done. */
+export function isDone({ progress }: HashList, index: number): boolean {
+  return Atomics.load(new Int32Array(progress), index + 1) === 1
 }
 
-/** Hashes a range. @throws where it cannot be read to its end. */
-export function runHashJob(job: HashJob, buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE)): Uint8Array {
-  const digest = startDigest(job.algorithm)
+/** A digest of a job that is done, `size` bytes, by the position of its algorithm. */
+export function digestOf(
+  { digests }: HashList,
+  index: number,
+  position: number,
+  size: number,
+): Uint8Array {
+  return new Uint8Array(digests, index * JOB_ROOM + position * DIGEST_ROOM, size).slice()
+}
+
+/** The digest of a range for each algorithm. @throws where it cannot be read to its end. */
+export function runHashJob(
+  job: HashJob,
+  buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE),
+): readonly Uint8Array[] {
+  const running = job.algorithms.map(startDigest)
+  const update = (bytes: Uint8Array) => {
+    for (const digest of running) digest.update(bytes)
+  }
   for (let done = 0; done < job.size; ) {
     const wanted = Math.min(buffer.length, job.size - done)
     const count = readSync(job.file, buffer, 0, wanted, job.offset + done)
     if (count === 0) throw new RangeError(`the file ends at byte ${job.offset + done}`)
-    digest.update(buffer.subarray(0, count))
+    update(buffer.subarray(0, count))
     done += count
   }
   if (job.zeros > 0) buffer.fill(0)
   for (let done = 0; done < job.zeros; done += buffer.length) {
-    digest.update(buffer.subarray(0, Math.min(buffer.length, job.zeros - done)))
+    update(buffer.subarray(0, Math.min(buffer.length, job.zeros - done)))
   }
-  return digest.finish()
+  return running.map((digest) => digest.finish())
 }

@@ -34,6 +34,9 @@ export interface PlaceOptions {
   readonly stripAuthenticode?: boolean | undefined
 }
 
+/** NUL, and the blanks of JSON. */
+const PADDING = [0x00, 0x09, 0x0a, 0x0d, 0x20]
+
 const MAX_SIGNATURES = 4 * 1024 * 1024
 const CHUNK_SIZE = 1024 * 1024
 
@@ -51,7 +54,7 @@ export async function readSignatureSection(
 
 /** The JSON in the bytes of a `.pcrsig`, which may hold nothing but padding: a place kept free. */
 export function parseSignatures(bytes: Uint8Array): PcrSignatureDocument {
-  const end = bytes.findLastIndex((byte) => byte !== 0 && byte !== 0x20) + 1
+  const end = bytes.findLastIndex((byte) => !PADDING.includes(byte)) + 1
   return end === 0 ? {} : parsePcrSignatureDocument(bytes.subarray(0, end))
 }
 

@@ -6,7 +6,13 @@ import { bytesSource } from '../../src/bytes/source.ts'
 import { encodeUtf8 } from '../../src/bytes/utf8.ts'
 import { MEASURED_SECTIONS, type MeasuredName } from '../../src/formats/uki/index.ts'
 import { hashContents, type MeasuredContent } from '../../src/policies/hash-contents.ts'
-import { createHashList, digestOf, runHashJob, workOff } from '../../src/policies/hash-job.ts'
+import {
+  createHashList,
+  digestOf,
+  isDone,
+  runHashJob,
+  workOff,
+} from '../../src/policies/hash-job.ts'
 import { measureSections, measureUki } from '../../src/policies/measure.ts'
 import { openContent } from '../../src/policies/open-content.ts'
 import { policiesOf } from '../../src/policies/policy.ts'
@@ -180,14 +186,15 @@ describe('hashing', () => {
 
   test('each job of a list is done once, and one that fails is left undone', () => {
     const file = openSync(path, 'r')
-    const job = { file, offset: 0, size: 700_000, zeros: 0, algorithm: 'sha1' as const }
+    const algorithms = ['sha512', 'sha1'] as const
+    const job = { file, offset: 0, size: 700_000, zeros: 0, algorithms }
     const list = createHashList([job, { ...job, file: -1 }, { ...job, offset: 1 }])
     workOff(list)
-    const [first, ...others] = [0, 1, 2].map((index) => digestOf(list, index, 20))
-    expect(first).toEqual(runHashJob(job))
-    expect(others).toEqual([undefined, undefined])
+    expect([0, 1, 2].map((index) => isDone(list, index))).toEqual([true, false, false])
+    const digests = () => [digestOf(list, 0, 0, 64), digestOf(list, 0, 1, 20)]
+    expect(digests()).toEqual(runHashJob(job))
     workOff({ ...list, jobs: list.jobs.map((each) => ({ ...each, file: -1 })) })
-    expect(digestOf(list, 0, 20)).toEqual(first)
+    expect(digests()).toEqual(runHashJob(job))
     closeSync(file)
   })
 
