@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * `npm run bench`: extsign against systemd-repart and veritysetup, on the same input and in turns.
+ * `npm run bench`: extsign against systemd-repart, veritysetup and systemd-creds, on the same input and
+ * in turns.
  *
  *     node scripts/bench.mjs [--rounds N] [--only TEXT]
  *
@@ -8,16 +9,17 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { credentialDuels, MACHINE_ID, startTpm } from './bench/credentials.mjs'
 import { buildDuels, extsign, hashDuels, startDuel, writeLargeTree } from './bench/duels.mjs'
 import { compare } from './bench/measure.mjs'
 import { providePackageTree } from './bench/package-tree.mjs'
 import { pcrDuels } from './bench/pcr-duels.mjs'
-import { mountTree, moveToDisk } from './bench/peers.mjs'
+import { mountMachineId, mountTree, moveToDisk } from './bench/peers.mjs'
 import { formatTable } from './bench/table.mjs'
 import { prepare } from './prepare.mjs'
 import { cacheFolder } from './provision/cache.mjs'
@@ -28,7 +30,16 @@ import { provideTree } from './provision/trees.mjs'
 /** @typedef {import('./bench/duels.mjs').Duel} Duel */
 /** @typedef {import('./bench/duels.mjs').Place} Place */
 
-const TOOLS = ['/usr/bin/time', 'apt-get', 'dpkg-deb', 'mmdebstrap', 'mount', 'chroot', 'unshare']
+const TOOLS = [
+  '/usr/bin/time',
+  'apt-get',
+  'dpkg-deb',
+  'mmdebstrap',
+  'mount',
+  'chroot',
+  'unshare',
+  'swtpm',
+]
 const MEMORY = '/dev/shm'
 const INSIDE = 'EXTSIGN_BENCH_INSIDE'
 
@@ -82,6 +93,7 @@ async function runDuels() {
     const duels = [...buildDuels(inMemory), ...hashDuels(inMemory, makeLarge(inMemory))]
     run('In memory', inMemory, [...duels, startDuel()])
     run('PCR policies, in memory', inMemory, pcrDuels(inMemory))
+    await runCredentials(inMemory)
     const onDisk = /** @type {const} */ ({ folder: disk, where: 'disk' })
     fill(onDisk, tree)
     moveToDisk(disk)
@@ -110,9 +122,27 @@ function run(title, { folder }, duels) {
     .map((duel) => {
       if (process.stderr.isTTY) console.error(`${title}: ${duel.name}`)
       const costs = compare(duel.ours, duel.peer, Number(options.rounds), folder)
+      duel.check?.()
       return { ...duel, ...costs, sizes: duel.sizes?.() }
     })
   if (rows.length > 0) console.log(`\n### ${title}\n\n${formatTable(rows)}`)
+}
+
+/** @param {Place} place */
+async function runCredentials(place) {
+  const id = join(place.folder, 'machine-id')
+  writeFileSync(id, `${MACHINE_ID}\n`)
+  mountMachineId(id)
+  call('cred', 'setup', '--machine-id', MACHINE_ID, join(place.folder, 'host.secret'))
+  const { device, stop } = await startTpm(place)
+  try {
+    run('Credentials', place, credentialDuels(place, device))
+  } finally {
+    stop()
+  }
+  const script = fileURLToPath(new URL('bench/offline-seals.mjs', import.meta.url))
+  const { stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8' })
+  console.log(`\nSealed offline for a TPM by one processor: ${stdout.trim()} a second (≥ 1000).`)
 }
 
 /**

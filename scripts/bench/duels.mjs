@@ -25,10 +25,11 @@ import { inTree, peerPath } from './peers.mjs'
 /**
  * @typedef {object} Duel
  * @property {string} name
- * @property {number} target What the ratio should be at most.
+ * @property {number | undefined} target What the ratio should be at most.
  * @property {Command} ours
  * @property {Command} peer
  * @property {() => readonly [ours: number, peer: number]} [sizes] Bytes of the results.
+ * @property {() => void} [check] Throws where either side did not do its work.
  */
 
 /**

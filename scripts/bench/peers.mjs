@@ -25,6 +25,14 @@ export function mountTree() {
 }
 
 /**
+ * Gives the tree the identity of a machine.
+ * @param {string} file
+ */
+export function mountMachineId(file) {
+  mount('--bind', file, join(TREE, 'etc/machine-id'))
+}
+
+/**
  * From now on `folder` and temporary files of the programs are on the disk of `folder`.
  * @param {string} folder
  */

@@ -6,7 +6,7 @@
 /**
  * @typedef {object} Row
  * @property {string} name
- * @property {number} target
+ * @property {number | undefined} target
  * @property {number} ratio
  * @property {Cost} ours
  * @property {Cost} peer
@@ -31,8 +31,8 @@ function formatRow({ name, target, ratio, ours, peer, sizes }) {
     name,
     seconds(ours.seconds),
     seconds(peer.seconds),
-    `${ratio.toFixed(2)}${ratio > target ? ' (!)' : ''}`,
-    `≤ ${target}`,
+    `${ratio.toFixed(ratio < 0.1 ? 3 : 2)}${target && ratio > target ? ' (!)' : ''}`,
+    target === undefined ? '' : `≤ ${target}`,
     `${seconds(ours.cpu)} : ${seconds(peer.cpu)}`,
     `${mebibytes(ours.memory)} : ${mebibytes(peer.memory)} MiB`,
     sizes ? `${mebibytes(sizes[0])} : ${mebibytes(sizes[1])} MiB` : '',

@@ -1,6 +1,10 @@
 /** Whether two byte arrays hold the same bytes. Not constant time: never for secrets. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index++) {
+    if (a[index] !== b[index]) return false
+  }
+  return true
 }
 
 /** Unsigned byte order, the order of names on disk. Shorter first where one is a prefix. */

@@ -29,6 +29,8 @@ export interface SealOptions extends Metadata {
   /** Only beside `host`. */
   readonly scope?: Scope | undefined
   readonly tpm?: TpmPart | undefined
+  /** What `deriveKey` makes of host, TPM and scope, for whoever seals many with the same; kept. */
+  readonly key?: Uint8Array | undefined
   readonly random: (size: number) => Uint8Array
 }
 
@@ -59,14 +61,14 @@ export function sealCredential(options: SealOptions): SealResult {
     publicKey: tpm?.publicKey,
     parent: tpm?.parent,
   }
-  const key = deriveKey({ host, tpm: tpm?.secret, scope })
+  const key = options.key ?? deriveKey({ host, tpm: tpm?.secret, scope })
   try {
     const content = { headers, metadata: { timestamp, notAfter, name }, secret }
     const credential = encodeCredential(content, key)
     assertReadable(credential, key, secret)
     return { type, credential }
   } finally {
-    key.fill(0)
+    if (key !== options.key) key.fill(0)
   }
 }
 

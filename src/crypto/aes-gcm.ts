@@ -13,13 +13,20 @@ export interface GcmInput {
   readonly additional: Uint8Array
 }
 
-/** The encrypted `parts`, one after the other, and the tag behind them. */
-export function encryptGcm(input: GcmInput, ...parts: readonly Uint8Array[]): Uint8Array {
+export interface GcmOutput {
+  /** As long as the plaintext. */
+  readonly ciphertext: Uint8Array
+  readonly tag: Uint8Array
+}
+
+export function encryptGcm(input: GcmInput, plaintext: Uint8Array): GcmOutput {
   const cipher = createCipheriv('aes-256-gcm', input.key, input.iv, {
     authTagLength: GCM_TAG_SIZE,
   }).setAAD(input.additional)
-  const chunks = parts.map((part) => cipher.update(part))
-  return new Uint8Array(Buffer.concat([...chunks, cipher.final(), cipher.getAuthTag()]))
+  // Of a stream cipher everything comes from `update`; `final` only computes the tag.
+  const ciphertext = cipher.update(plaintext)
+  cipher.final()
+  return { ciphertext, tag: cipher.getAuthTag() }
 }
 
 /**

@@ -1,10 +1,12 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, hash } from 'node:crypto'
 
 /** SHA-256 of `parts` one after the other: 32 bytes. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return new Uint8Array(hash.digest())
+  const [only] = parts
+  if (parts.length === 1 && only) return new Uint8Array(hash('sha256', only, 'buffer'))
+  const state = createHash('sha256')
+  for (const part of parts) state.update(part)
+  return new Uint8Array(state.digest())
 }
 
 /** HMAC-SHA256, RFC 2104: 32 bytes. */

@@ -12,9 +12,9 @@ import {
   openSync,
   renameSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, sep } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
 
@@ -26,18 +26,14 @@ const FOLDER_MODE = 0o700
  *
  * @throws FileError EXISTS where it exists and `force` is not set, NOT_A_FILE, DENIED, NO_SPACE, IO
  */
-export function writeSmallFile(path: string, bytes: Uint8Array, force: boolean): void {
-  const folder = dirname(path)
-  const partial = join(folder, `.${basename(path).slice(0, 200)}.${process.pid}.partial`)
+export function writeSmallFile(path: string, text: string, force: boolean): void {
+  const partial = `${dirname(path)}${sep}.${basename(path).slice(0, 200)}.${process.pid}.partial`
   let isThere = false
   try {
-    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new FileError('NOT_A_FILE', `${path} is a directory`)
-    }
     const descriptor = openNew(partial)
     isThere = true
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done)
+      writeFileSync(descriptor, text)
     } finally {
       closeSync(descriptor)
     }
@@ -48,10 +44,18 @@ export function writeSmallFile(path: string, bytes: Uint8Array, force: boolean):
       linkSync(partial, path)
     }
   } catch (error) {
-    throw toFileError(error, { path, verb: 'write' })
+    throw isFolder(path, error)
+      ? new FileError('NOT_A_FILE', `${path} is a directory`)
+      : toFileError(error, { path, verb: 'write' })
   } finally {
     if (isThere) unlinkSync(partial)
   }
+}
+
+/** Looked at after the failure, so that what succeeds is not looked at. */
+function isFolder(path: string, error: unknown): boolean {
+  const mayBe = ['EEXIST', 'EISDIR'].includes(errnoOf(error) ?? '')
+  return mayBe && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 function openNew(path: string): number {

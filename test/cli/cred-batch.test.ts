@@ -51,6 +51,31 @@ test('seals each line, in folders that it makes', async () => {
   )
 })
 
+test('keeps apart what is sealed for different hosts and users', async () => {
+  const other = at('other.secret')
+  await extsign(['cred', 'setup', '--machine-id', 'f'.repeat(32), other])
+  const user = ['--user-name=lea', '--machine-id=0123456789abcdef0123456789abcdef']
+  const keys = [
+    [`--host-secret=${secret}`],
+    [`--host-secret=${other}`],
+    [`--host-secret=${secret}`, '--uid=1000', ...user],
+    [`--host-secret=${secret}`, '--uid=1001', ...user],
+  ]
+  // Twice each, so that keys are used again.
+  const lines = [...keys, ...keys].map((options, index) => ({
+    input: at('plain'),
+    output: at(`apart/${index}`),
+    ...Object.fromEntries(options.map((option) => option.slice(2).split('='))),
+  }))
+  expect((await batch(lines, ['--quiet'])).code).toBe(0)
+  for (const index of lines.keys()) {
+    const opens = async (options: readonly string[]) =>
+      (await extsign(['cred', 'decrypt', ...options, at(`apart/${index}`)])).code === 0
+    const own = index % keys.length
+    expect(await Promise.all(keys.map(opens))).toEqual(keys.map((_, key) => key === own))
+  }
+})
+
 test('takes secrets from variables, programs and standard input', async () => {
   const print = [process.execPath, '-e', 'process.stdout.write("from a program")']
   const sources = [{ environment: 'TOKEN' }, { command: print }, { input: '-' }]

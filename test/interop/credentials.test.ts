@@ -9,7 +9,7 @@ import {
   parseCredentialText,
 } from '../../src/formats/credential/text.ts'
 import { extsign, runExtsign } from '../support/extsign.ts'
-import { GENERATIONS } from '../support/reference-trees.ts'
+import { GENERATIONS, runInTree } from '../support/reference-trees.ts'
 import { systemdCreds, systemdCredsOutput } from '../support/systemd-creds.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available } from '../support/tools.ts'
@@ -193,6 +193,20 @@ describe.runIf(ready).each(GENERATIONS)('%s', (_, tree) => {
       const text = setting.replace(/^[^:]*:/, '').replaceAll('\\\n', '\n')
       writeFileSync(at('a.b c'), text)
       expect(systemdCredsOutput(tree, folder, ['decrypt', at('a.b c'), '-'])).toBe(SECRET)
+    })
+
+    test('of a unit keeps a percent sign in the name from being a specifier', () => {
+      const name = ['--with-key=null', '--name=a%h', '-p']
+      const verify = (file: string, setting: string) => {
+        writeFileSync(at(file), `[Service]\nExecStart=/bin/true\n${setting}`)
+        return runInTree(tree, folder, 'systemd-analyze', ['verify', '--man=no', at(file)]).stderr
+      }
+      const ours = extsign(['cred', 'encrypt', ...name, at('plain'), '-'])
+      expect(verify('ours.service', ours)).not.toContain('redential')
+      // What systemd-creds writes is read by systemd as the name of root's home.
+      const args = ['encrypt', ...name, at('plain'), '-']
+      const theirs = systemdCredsOutput(tree, folder, args)
+      expect(verify('theirs.service', theirs)).toContain('Credential name "a/root" not valid')
     })
 
     test('in short lines in a file is opened by both', () => {

@@ -1,6 +1,7 @@
 /** `extsign cred batch MANIFEST`. */
 
 import { decodeUtf8 } from '../../bytes/utf8.ts'
+import { pooled } from '../../crypto/random.ts'
 import { ExtsignError } from '../../errors.ts'
 import { writeSmallFile } from '../../files/small-output.ts'
 import { readText } from '../../files/text.ts'
@@ -8,11 +9,11 @@ import { flag, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { nameOfInput, STANDARD } from '../credential/files.ts'
-import { type HostSecretLoader, sharedHostSecrets } from '../credential/keys.ts'
 import { parseManifest } from '../credential/manifest.ts'
 import type { ManifestEntry } from '../credential/manifest-fields.ts'
-import { timesToText } from '../credential/report.ts'
-import { type SealedRequest, sealRequest } from '../credential/request.ts'
+import { type SealedReport, timesToText } from '../credential/report.ts'
+import { sealRequest } from '../credential/request.ts'
+import { type SealingKeysLoader, sharedSealingKeys } from '../credential/sealing.ts'
 import { type SecretSources, secretSources } from '../credential/secret-sources.ts'
 import { ExitCode, inFile, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
@@ -47,18 +48,25 @@ export const credBatch = defineCommand({
       entries.map(({ source }) => source),
       context,
     )
-    const hosts = sharedHostSecrets()
+    const keys = sharedSealingKeys()
     const progress = progressOf(entries.length, quiet, context)
     const interrupted = context.interrupts()
+    const tools = {
+      sources,
+      loadKeys: keys.load,
+      force,
+      reports: json,
+      context: { ...context, random: pooled(context.random) },
+    }
     const outcomes: Outcome[] = []
     try {
       for (const entry of entries) {
         interrupted.throwIfAborted()
-        outcomes.push(await sealEntry(entry, sources, force, context, hosts.load))
+        outcomes.push(await sealEntry(entry, tools))
         progress.update(outcomes.length)
       }
     } finally {
-      await hosts.forget()
+      await keys.forget()
       progress.clear()
     }
     for (const outcome of outcomes) printConversation(outcome, manifest, context)
@@ -69,26 +77,34 @@ export const credBatch = defineCommand({
   },
 })
 
-/** What became of a line. */
+/** What became of a credential; not the credential, of which there may be many and large ones. */
 interface Outcome {
   readonly line: number
   readonly output: string
-  readonly sealed?: SealedRequest
+  readonly warnings?: readonly string[]
+  readonly report?: SealedReport | undefined
   readonly error?: ExtsignError
+}
+
+interface Tools {
+  readonly sources: SecretSources
+  readonly loadKeys: SealingKeysLoader
+  readonly force: boolean
+  /** Whether somebody wants to read them. */
+  readonly reports: boolean
+  readonly context: Context
 }
 
 async function sealEntry(
   { line, source, request }: ManifestEntry,
-  sources: SecretSources,
-  force: boolean,
-  context: Context,
-  loadHost: HostSecretLoader,
+  { sources, loadKeys, force, reports, context }: Tools,
 ): Promise<Outcome> {
   const { output } = request
   try {
-    const sealed = await sealRequest(request, () => sources.read(source), context, loadHost)
-    writeSmallFile(output, new TextEncoder().encode(sealed.text), force)
-    return { line, output, sealed }
+    const read = () => sources.read(source)
+    const { text, warnings, report } = await sealRequest(request, read, context, loadKeys)
+    writeSmallFile(output, text, force)
+    return { line, output, warnings, report: reports ? await report() : undefined }
   } catch (thrown) {
     const error = inFile(output, thrown)
     if (!(error instanceof ExtsignError)) throw error
@@ -144,12 +160,12 @@ function progressOf(total: number, quiet: boolean, { stderr, environment }: Cont
 }
 
 function printConversation(
-  { line, output, sealed, error }: Outcome,
+  { line, output, warnings = [], error }: Outcome,
   manifest: string,
   { stderr }: Context,
 ): void {
   const place = `${nameOfInput(manifest)} line ${line}: `
-  for (const warning of sealed?.warnings ?? []) {
+  for (const warning of warnings) {
     stderr.write(`extsign: warning: ${printable(`${place}${output}: ${warning}`)}\n`)
   }
   if (error === undefined) return
@@ -157,10 +173,10 @@ function printConversation(
   if (error.hint !== undefined) stderr.write(`extsign: hint: ${printable(error.hint)}\n`)
 }
 
-function toDocument({ line, output, sealed, error }: Outcome): unknown {
+function toDocument({ line, output, warnings, report, error }: Outcome): unknown {
   if (error !== undefined)
     return { line, output, error: { code: error.code, message: error.message } }
-  return { line, ...(sealed && { ...timesToText(sealed.report), warnings: sealed.warnings }) }
+  return { line, ...(report && { ...timesToText(report), warnings }) }
 }
 
 function summarize(sealed: number, failed: number): string {

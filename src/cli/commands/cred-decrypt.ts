@@ -6,7 +6,6 @@ import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { acceptsNull, readFirmwareState } from '../../credentials/firmware.ts'
 import { type OpenedCredential, openCredential } from '../../credentials/open.ts'
 import { toMicroseconds } from '../../credentials/time.ts'
-import { unsealTpmPart } from '../../credentials/tpm-part.ts'
 import { TRANSCODINGS, transcode, withNewline } from '../../credentials/transcode.ts'
 import { hasCredentialSuffix, nameOfFile } from '../../formats/credential/name.ts'
 import { parseCredentialText } from '../../formats/credential/text.ts'
@@ -118,6 +117,7 @@ async function open(values: Values, context: Context): Promise<OpenedCredential>
         return loaded.secret
       },
       tpm: async (headers) => {
+        const { unsealTpmPart } = await import('../../credentials/tpm-part.ts')
         const tpm = await openDevice(values.tpmDevice)
         try {
           return await unsealTpmPart(headers, tpm, () => readSignatures(values.tpmSignature))

@@ -42,9 +42,11 @@ export const credEncrypt = defineCommand({
     else if (!json) context.stdout.write(text)
     if (json) {
       const credential = output === undefined ? text : undefined
-      context.stdout.write(formatJson({ ...timesToText(report), output, warnings, credential }))
+      context.stdout.write(
+        formatJson({ ...timesToText(await report()), output, warnings, credential }),
+      )
     } else if (output !== undefined && !quiet) {
-      context.stdout.write(formatSealed(report, context))
+      context.stdout.write(formatSealed(await report(), context))
     }
     return ExitCode.done
   },

@@ -14,11 +14,11 @@ import { parseCredentialText } from '../../formats/credential/text.ts'
 import { flag, positional, type ValuesOf } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
-import { type HostSecretLoader, sharedHostSecrets } from '../credential/keys.ts'
 import { type OldKeys, oldKeyOptions, oldKeys } from '../credential/old-keys.ts'
-import { timesToText } from '../credential/report.ts'
+import { type SealedReport, timesToText } from '../credential/report.ts'
 import { type SealedRequest, sealRequest, targetOptions } from '../credential/request.ts'
 import { resolveScope } from '../credential/scope.ts'
+import { type SealingKeysLoader, sharedSealingKeys } from '../credential/sealing.ts'
 import { ExitCode, inFile, printWarnings, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
 import { directory, named } from '../types.ts'
@@ -49,9 +49,9 @@ export const credRekey = defineCommand({
     const names = await listFiles(from)
     if (names.length === 0) throw new UsageError(`${from} has no credentials`)
     const old = oldKeys(values, context)
-    const hosts = sharedHostSecrets()
+    const keys = sharedSealingKeys()
     const interrupted = context.interrupts()
-    const sealed: SealedRequest[] = []
+    const sealed: { readonly report: SealedReport; readonly warnings: readonly string[] }[] = []
     try {
       await writeWholeFolder(to, async (folder) => {
         for (const name of names) {
@@ -59,16 +59,16 @@ export const credRekey = defineCommand({
           const output = join(to, name)
           const done = await rekey(join(from, name), output, values, {
             old,
-            load: hosts.load,
+            load: keys.load,
             context,
           })
-          writeSmallFile(join(folder, name), new TextEncoder().encode(done.text), false)
-          sealed.push(done)
+          writeSmallFile(join(folder, name), done.text, false)
+          sealed.push({ report: await done.report(), warnings: done.warnings })
         }
       })
     } finally {
       await old.forget()
-      await hosts.forget()
+      await keys.forget()
     }
     const reports = sealed.map(({ report, warnings }) => ({ ...timesToText(report), warnings }))
     for (const { output, warnings } of reports) {
@@ -90,7 +90,7 @@ type Values = ValuesOf<typeof rekeyArguments>
 
 interface Tools {
   readonly old: OldKeys
-  readonly load: HostSecretLoader
+  readonly load: SealingKeysLoader
   readonly context: Context
 }
 

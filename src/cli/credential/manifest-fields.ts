@@ -33,20 +33,44 @@ export interface ManifestEntry {
   readonly request: SealRequest
 }
 
+type Options = Omit<SealRequest, 'input' | 'output'>
+
 const SOURCES = ['input', 'environment', 'command'] as const
-const FIELDS = ['output', ...SOURCES, ...Object.values(requestOptions).map(({ long }) => long)]
+const OPTIONS = new Map(
+  Object.entries(requestOptions).map(([key, option]) => [option.long, { key, option }]),
+)
+const FIELDS = ['output', ...SOURCES, ...OPTIONS.keys()]
+/** What options are where they are not given. */
+const ABSENT = Object.fromEntries(
+  Object.entries(requestOptions).map(([key, option]) => [
+    key,
+    option.kind === 'flag' ? false : option.read([]),
+  ]),
+)
 const STANDARD = '-'
 
 /** @throws UsageError naming the field that is wrong. */
 export function readEntry({ line, fields: read }: ManifestRecord): ManifestEntry {
   const fields = read()
-  for (const field of Object.keys(fields)) assertKnown(field)
+  const options = readOptions(fields)
   const source = readSource(fields)
   const input = source.kind === 'file' ? source.path : STANDARD
   const output = fields.output
   if (typeof output !== 'string' || output === '') throw new UsageError('"output" is missing')
   if (output === STANDARD) throw new UsageError('"output" has to be a file')
-  return { line, source, request: { input, output, ...readOptions(fields) } }
+  return { line, source, request: { ...options, input, output } }
+}
+
+/** The values of the options as a command line would give them. */
+function readOptions(fields: ManifestFields): Options {
+  const values: Record<string, unknown> = { ...ABSENT }
+  for (const [field, value] of Object.entries(fields)) {
+    const known = OPTIONS.get(field)
+    if (known === undefined) assertKnown(field)
+    else if (known.option.kind === 'flag') values[known.key] = readFlag(field, value)
+    else values[known.key] = readOption(known.option, value)
+  }
+  return values as unknown as Options // each came from the `read` of its type
 }
 
 function assertKnown(field: string): void {
@@ -55,6 +79,24 @@ function assertKnown(field: string): void {
   throw new UsageError(`unknown field "${field}"`, {
     hint: meant === undefined ? undefined : `did you mean "${meant}"?`,
   })
+}
+
+function readFlag(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw new UsageError(`"${name}" is neither true nor false`)
+}
+
+function readOption(argument: OptionArgument, value: unknown): unknown {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text !== 'string' || (text === '' && !argument.acceptsEmpty)) {
+    throw new UsageError(`"${argument.long}" is not a text`)
+  }
+  try {
+    return argument.read([text])
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    throw new UsageError(`"${argument.long}": ${error.message}`, { hint: error.hint })
+  }
 }
 
 function readSource(fields: ManifestFields): SecretSource {
@@ -72,34 +114,4 @@ function readSource(fields: ManifestFields): SecretSource {
   }
   const what = given[0] === 'command' ? 'an array of words' : 'a text'
   throw new UsageError(`"${given[0]}" is not ${what}`)
-}
-
-/** The values of the options as a command line would give them. */
-function readOptions(fields: ManifestFields): Omit<SealRequest, 'input' | 'output'> {
-  const values: Record<string, unknown> = {}
-  for (const [key, argument] of Object.entries(requestOptions)) {
-    const value = fields[argument.long]
-    values[key] =
-      argument.kind === 'flag' ? readFlag(argument.long, value) : readOption(argument, value)
-  }
-  return values as Omit<SealRequest, 'input' | 'output'> // each came from the `read` of its type
-}
-
-function readFlag(name: string, value: unknown): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? false
-  throw new UsageError(`"${name}" is neither true nor false`)
-}
-
-function readOption(argument: OptionArgument, value: unknown): unknown {
-  if (value === undefined) return argument.read([])
-  const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string' || (text === '' && !argument.acceptsEmpty)) {
-    throw new UsageError(`"${argument.long}" is not a text`)
-  }
-  try {
-    return argument.read([text])
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    throw new UsageError(`"${argument.long}": ${error.message}`, { hint: error.hint })
-  }
 }

@@ -1,6 +1,5 @@
 /** The keys under which credentials were sealed that are to be sealed anew. */
 
-import { unsealTpmPart } from '../../credentials/tpm-part.ts'
 import type { CredentialHeaders } from '../../formats/credential/headers.ts'
 import type { Scope } from '../../formats/credential/keys.ts'
 import type { PcrSignatures } from '../../formats/pcr-signature.ts'
@@ -72,6 +71,7 @@ export function oldKeys(values: OldKeyValues, context: Context): OldKeys {
     host: async (scope) => (await hosts.load(options, scope, context)).secret,
     async tpm(headers) {
       // Opened anew each time: the same TPM may be sealed with next, and some take one guest only.
+      const { unsealTpmPart } = await import('../../credentials/tpm-part.ts')
       const tpm = await openDevice(values.oldTpmDevice)
       try {
         return await unsealTpmPart(headers, tpm, () => {

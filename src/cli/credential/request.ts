@@ -2,7 +2,6 @@
 
 import { basename, dirname } from 'node:path'
 import { findWarnings } from '../../credentials/catalog.ts'
-import { inspectCredential } from '../../credentials/inspect.ts'
 import { assertMetadata, sealCredential } from '../../credentials/seal.ts'
 import { assertReadableBy } from '../../credentials/target.ts'
 import { parseTime, toMicroseconds } from '../../credentials/time.ts'
@@ -15,10 +14,10 @@ import { UsageError } from '../errors.ts'
 import { sourceDateEpoch } from '../source-date-epoch.ts'
 import { systemdVersion, text } from '../types.ts'
 import { STANDARD } from './files.ts'
-import { type HostSecretLoader, hostSecretOption } from './keys.ts'
+import { hostSecretOption } from './keys.ts'
 import type { SealedReport } from './report.ts'
 import { scopeOptions } from './scope.ts'
-import { loadSealingKeys, sealingOptions } from './sealing.ts'
+import { loadSealingKeys, type SealingKeysLoader, sealingOptions } from './sealing.ts'
 import { tpmSealingOptions } from './tpm.ts'
 
 /** Who shall open it. */
@@ -73,7 +72,8 @@ export interface SealRequest extends RequestValues {
 }
 
 export interface SealedRequest {
-  readonly report: SealedReport
+  /** What there is to say of it, found out when it is asked for. */
+  readonly report: () => Promise<SealedReport>
   /** The credential. */
   readonly text: string
   readonly warnings: readonly string[]
@@ -82,32 +82,35 @@ export interface SealedRequest {
 /**
  * Seals the secret that `read` gives; it is overwritten.
  *
- * @param loadHost how host secrets are opened
+ * @param loadKeys how keys are come by
  * @throws UsageError, CredentialError, TpmError, FileError, and what `read` throws
  */
 export async function sealRequest(
   values: SealRequest,
   read: () => Promise<Uint8Array>,
   context: Context,
-  loadHost?: HostSecretLoader,
+  loadKeys: SealingKeysLoader = loadSealingKeys,
 ): Promise<SealedRequest> {
   const name = chooseName(values)
   const times = readTimes(values, context)
   assertMetadata({ name, ...times })
-  const keys = await loadSealingKeys(values, context, loadHost)
+  const keys = await loadKeys(values, context)
   let secret: Uint8Array = new Uint8Array(0)
   try {
     secret = await read()
     const { random } = context
     const { type, credential } = sealCredential({ name, ...times, ...keys, secret, random })
     const { targetVersion, output } = values
-    const { since, tpm2, publicKey } = inspectCredential(credential)
-    if (targetVersion) assertReadableBy(targetVersion, type, tpm2?.sealedOffDevice ?? false)
+    if (targetVersion) assertReadableBy(targetVersion, type, values.tpmDeviceKey !== undefined)
     const text = formatText(name, credential, values)
     const target = targetVersion ? Number.parseInt(targetVersion, 10) : undefined
-    const sealing = { since, tpm2, storageKey: keys.tpm?.storageKey.name, publicKey }
     return {
-      report: { output, type: type.name, name, ...times, ...sealing, size: text.length },
+      report: async () => {
+        const { inspectCredential } = await import('../../credentials/inspect.ts')
+        const { since, tpm2, publicKey } = inspectCredential(credential)
+        const sealing = { since, tpm2, storageKey: keys.tpm?.storageKey.name, publicKey }
+        return { output, type: type.name, name, ...times, ...sealing, size: text.length }
+      },
       text,
       warnings: [
         ...keys.warnings,

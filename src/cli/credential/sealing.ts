@@ -1,8 +1,9 @@
 /** `--with-key` and its short forms: what a credential is to be sealed with. */
 
 import { access } from 'node:fs/promises'
-import { type MadeTpmPart, makeTpmPart } from '../../credentials/tpm-part.ts'
-import type { Scope } from '../../formats/credential/keys.ts'
+import { toHex } from '../../bytes/hex.ts'
+import type { MadeTpmPart } from '../../credentials/tpm-part.ts'
+import { deriveKey, type Scope } from '../../formats/credential/keys.ts'
 import { flag, option, type ValuesOf } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { UsageError } from '../errors.ts'
@@ -12,6 +13,7 @@ import {
   type hostSecretOption,
   hostSecretPath,
   loadHostSecret,
+  sharedHostSecrets,
 } from './keys.ts'
 import { resolveScope, type scopeOptions } from './scope.ts'
 import { hasLocalTpm, loadPolicy, loadSealer, namesTpm, type TpmValues } from './tpm.ts'
@@ -55,11 +57,55 @@ type SealingValues = ValuesOf<typeof sealingOptions> &
 /** What goes into the key. */
 export interface SealingKeys {
   readonly host: Uint8Array | undefined
+  /** What they make, where they are those of many credentials. */
+  readonly key?: Uint8Array
   readonly scope: Scope | undefined
   readonly tpm: MadeTpmPart | undefined
   readonly warnings: readonly string[]
   /** Overwrites the secrets. */
   readonly forget: () => void
+}
+
+/** {@link loadSealingKeys}, or another way to come by them. */
+export type SealingKeysLoader = (values: SealingValues, context: Context) => Promise<SealingKeys>
+
+/** Keys that are made once for all credentials with the same ones; `forget` overwrites all of them. */
+export function sharedSealingKeys(): {
+  readonly load: SealingKeysLoader
+  readonly forget: () => Promise<void>
+} {
+  const hosts = sharedHostSecrets()
+  const shared = new Map<string, SealingKeys & { readonly key: Uint8Array }>()
+  return {
+    async load(values, context) {
+      const id = identify(values)
+      const known = shared.get(id)
+      if (known !== undefined) return known
+      const keys = await loadSealingKeys(values, context, hosts.load)
+      // What a TPM has sealed is for one credential.
+      if (keys.tpm !== undefined) return keys
+      const made = {
+        ...keys,
+        key: deriveKey({ host: keys.host, scope: keys.scope }),
+        forget: () => {},
+      }
+      shared.set(id, made)
+      return made
+    },
+    async forget() {
+      for (const { key } of shared.values()) key.fill(0)
+      await hosts.forget()
+    },
+  }
+}
+
+/** The same text for options that name the same keys. */
+function identify({ withKey, host, tpm2, hostSecret, targetVersion, ...values }: SealingValues) {
+  const { uid, user, userName, machineId, tpmDevice, tpmDeviceKey } = values
+  const scope = [uid, user, userName, machineId && toHex(machineId)]
+  const tpm = [tpm2, tpmDevice, tpmDeviceKey, values.tpmPcrs !== undefined, values.tpmPublicKey]
+  const pcrs = values.tpmPublicKeyPcrs
+  return JSON.stringify([withKey, host, hostSecret, targetVersion, scope, tpm, pcrs])
 }
 
 /** @throws UsageError where the options do not say with what to seal; and what the keys throw. */
@@ -93,6 +139,7 @@ async function sealToTpm(
   plan: Plan,
   context: Context,
 ): Promise<MadeTpmPart> {
+  const { makeTpmPart } = await import('../../credentials/tpm-part.ts')
   const { sealer, close } = await loadSealer(values, values.targetVersion)
   try {
     const policy = await loadPolicy(values, sealer, plan.publicKey)

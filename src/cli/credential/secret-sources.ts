@@ -17,22 +17,26 @@ export interface SecretSources {
   read(source: SecretSource): Promise<Uint8Array>
 }
 
-/** @param sources all that will be read: a secret is overwritten after its last use */
+/** @param sources all that will be read, by identity: a secret is overwritten after its last use */
 export function secretSources(sources: readonly SecretSource[], context: Context): SecretSources {
-  const kept = new Map<string, Kept>()
+  const bySecret = new Map<string, Kept>()
+  const bySource = new Map<SecretSource, Kept>()
   for (const source of sources) {
     const key = JSON.stringify(source)
-    kept.set(key, { uses: (kept.get(key)?.uses ?? 0) + 1, bytes: undefined })
+    const kept = bySecret.get(key) ?? { uses: 0, bytes: undefined }
+    kept.uses++
+    bySecret.set(key, kept)
+    bySource.set(source, kept)
   }
   return {
     async read(source) {
-      const entry = kept.get(JSON.stringify(source))
-      if (entry === undefined) throw new TypeError('a source that was not announced')
-      entry.bytes ??= readSource(source, context)
-      entry.uses--
-      const bytes = await entry.bytes
+      const kept = bySource.get(source)
+      if (kept === undefined) throw new TypeError('a source that was not announced')
+      kept.bytes ??= readSource(source, context)
+      kept.uses--
+      const bytes = await kept.bytes
       const copy = bytes.slice()
-      if (entry.uses === 0) bytes.fill(0)
+      if (kept.uses === 0) bytes.fill(0)
       return copy
     },
   }

@@ -8,10 +8,7 @@ import type { TpmPolicy, TpmSealer } from '../../credentials/tpm-part.ts'
 import { CredentialError } from '../../errors.ts'
 import { readSmallFile } from '../../files/text.ts'
 import type { PcrSignatures } from '../../formats/pcr-signature.ts'
-import { parsePcrSignatures } from '../../formats/pcr-signature.ts'
 import { pcrMask } from '../../formats/tpm2/pcr.ts'
-import { parsePolicyKey } from '../../formats/tpm2/policy-key.ts'
-import { parseStorageKey } from '../../formats/tpm2/storage-key.ts'
 import { compareVersions } from '../../formats/version.ts'
 import type { Tpm } from '../../keys/tpm/index.ts'
 import { option, type ValuesOf } from '../arguments.ts'
@@ -125,6 +122,7 @@ export async function loadSealer(
     if (tpmDevice !== undefined) {
       throw new UsageError('--tpm2-device and --tpm2-device-key exclude each other')
     }
+    const { parseStorageKey } = await import('../../formats/tpm2/storage-key.ts')
     const parse = async () => parseStorageKey(await readSmallFile(tpmDeviceKey))
     const parent = await parse().catch(blame(tpmDeviceKey))
     return { sealer: { kind: 'offline', parent }, close: async () => {} }
@@ -173,6 +171,7 @@ async function loadPublicKey(
     throw new UsageError('--tpm2-public-key is missing')
   }
   const pem = await readSmallFile(path)
+  const { parsePolicyKey } = await import('../../formats/tpm2/policy-key.ts')
   await (async () => parsePolicyKey(pem))().catch(blame(path))
   return { pcrMask: tpmPublicKeyPcrs ?? DEFAULT_KEY_PCRS, pem }
 }
@@ -190,6 +189,7 @@ export async function readSignatures(path: string | undefined): Promise<PcrSigna
     throw new UsageError('--tpm2-signature is missing: the credential needs a signed PCR policy')
   }
   const bytes = await readSmallFile(found)
+  const { parsePcrSignatures } = await import('../../formats/pcr-signature.ts')
   return (async () => parsePcrSignatures(bytes))().catch(blame(found))
 }
 

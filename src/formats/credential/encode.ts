@@ -21,6 +21,7 @@ import {
   Tpm2Header,
 } from './layout.ts'
 import { encodeMetadata, type Metadata } from './metadata.ts'
+import type { CredentialType } from './types.ts'
 
 export interface CredentialContent {
   readonly headers: CredentialHeaders
@@ -38,12 +39,10 @@ export function encodeCredential(content: CredentialContent, key: Uint8Array): U
   const { headers, metadata, secret } = content
   if (secret.length > MAX_PLAINTEXT) throw new RangeError(`secret of ${secret.length} bytes`)
   const additional = encodeHeaders(headers)
-  const encrypted = encryptGcm(
-    { key, iv: headers.iv, additional },
-    encodeMetadata(metadata),
-    secret,
-  )
-  return concat(additional, encrypted)
+  const plaintext = concat(encodeMetadata(metadata), secret)
+  const { ciphertext, tag } = encryptGcm({ key, iv: headers.iv, additional }, plaintext)
+  plaintext.fill(0)
+  return concat(additional, ciphertext, tag)
 }
 
 /** Everything in front of the encrypted part; it is authenticated as it stands. */
@@ -58,14 +57,7 @@ export function encodeHeaders({
   if (type.tpm2 !== (tpm2 !== undefined)) throw new RangeError('TPM header and type disagree')
   if (type.publicKey !== (publicKey !== undefined)) throw new RangeError('key and type disagree')
   if (type.pinned !== (parent !== undefined)) throw new RangeError('parent and type disagree')
-  const main = encode(MainHeader, {
-    id: fromHex(type.id)!,
-    keySize: KEY_SIZE,
-    blockSize: BLOCK_SIZE,
-    ivSize: IV_SIZE,
-    tagSize: TAG_SIZE,
-  })
-  const headers = [padded(main, iv)]
+  const headers = padded(mainHeader(type), iv)
   if (tpm2) {
     const { pcrMask, bank, parentType, blob, policyHash } = tpm2
     const fixed = encode(Tpm2Header, {
@@ -75,19 +67,37 @@ export function encodeHeaders({
       blobSize: blob.length,
       policyHashSize: policyHash.length,
     })
-    headers.push(padded(fixed, blob, policyHash))
+    headers.push(...padded(fixed, blob, policyHash))
   }
   if (publicKey) {
     const { pcrMask, pem } = publicKey
     const fixed = encode(PublicKeyHeader, { pcrMask: BigInt(pcrMask), size: pem.length })
-    headers.push(padded(fixed, pem))
+    headers.push(...padded(fixed, pem))
   }
-  if (parent) headers.push(padded(encode(ParentHeader, { size: parent.length }), parent))
+  if (parent) headers.push(...padded(encode(ParentHeader, { size: parent.length }), parent))
   if (type.scoped) headers.push(encode(ScopeHeader, { flags: SCOPE_FLAGS }))
   return concat(...headers)
 }
 
-function padded(...parts: readonly Uint8Array[]): Uint8Array {
-  const joined = concat(...parts)
-  return concat(joined, new Uint8Array(alignUp(joined.length, ALIGNMENT) - joined.length))
+const mainHeaders = new Map<string, Uint8Array>()
+
+/** All that differs between those of a type is the IV behind them. */
+function mainHeader({ id }: CredentialType): Uint8Array {
+  const made =
+    mainHeaders.get(id) ??
+    encode(MainHeader, {
+      id: fromHex(id)!,
+      keySize: KEY_SIZE,
+      blockSize: BLOCK_SIZE,
+      ivSize: IV_SIZE,
+      tagSize: TAG_SIZE,
+    })
+  mainHeaders.set(id, made)
+  return made
+}
+
+/** The parts of a header, and zeros up to the next one. */
+function padded(...parts: readonly Uint8Array[]): Uint8Array[] {
+  const size = parts.reduce((sum, part) => sum + part.length, 0)
+  return [...parts, new Uint8Array(alignUp(size, ALIGNMENT) - size)]
 }

@@ -28,8 +28,7 @@ const ScopeMessage = struct({ flags: u64le, uid: u32le })
 
 /** 32 bytes; the caller overwrites them after use. */
 export function deriveKey({ host, tpm, scope }: KeyParts): Uint8Array {
-  const none = new Uint8Array(0)
-  const key = sha256(host ?? none, tpm ?? none)
+  const key = sha256(...[host, tpm].filter((part) => part !== undefined))
   if (scope === undefined) return key
   const message = concat(
     encode(ScopeMessage, { flags: SCOPE_FLAGS, uid: scope.uid }),

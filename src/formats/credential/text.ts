@@ -60,5 +60,7 @@ export function parseCredentialText(file: Uint8Array): CredentialText {
 }
 
 function wrap(bytes: Uint8Array, width: number): string[] {
-  return toBase64(bytes).match(new RegExp(`.{1,${width}}`, 'g')) ?? []
+  const text = toBase64(bytes)
+  const count = Math.ceil(text.length / width)
+  return Array.from({ length: count }, (_, line) => text.slice(line * width, (line + 1) * width))
 }

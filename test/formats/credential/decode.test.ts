@@ -162,8 +162,8 @@ test('takes IVs of other sizes', () => {
   const iv = new Uint8Array(16).fill(5)
   const metadata = fromHex('ff'.repeat(16) + '00'.repeat(8))!
   const headers = concat(additional, iv)
-  const sealed = encryptGcm({ key: KEY, iv, additional: headers }, metadata)
-  const opened = decryptCredential(decodeCredential(concat(headers, sealed)), KEY)
+  const { ciphertext, tag } = encryptGcm({ key: KEY, iv, additional: headers }, metadata)
+  const opened = decryptCredential(decodeCredential(concat(headers, ciphertext, tag)), KEY)
   expect(opened?.metadata).toEqual({ timestamp: undefined, notAfter: undefined, name: undefined })
 })
 
@@ -171,8 +171,9 @@ describe('metadata with the right tag', () => {
   const seal = (metadata: string) => {
     const additional = NULL.subarray(0, 48)
     const iv = CONTENT.iv
-    const sealed = encryptGcm({ key: KEY, iv, additional }, fromHex(metadata.replaceAll(' ', ''))!)
-    return decodeCredential(concat(additional, sealed))
+    const plaintext = fromHex(metadata.replaceAll(' ', ''))!
+    const { ciphertext, tag } = encryptGcm({ key: KEY, iv, additional }, plaintext)
+    return decodeCredential(concat(additional, ciphertext, tag))
   }
   const never = 'ff'.repeat(8)
   test.each([
