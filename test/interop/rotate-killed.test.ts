@@ -78,7 +78,9 @@ describe(`${RUNS} rotations that are killed`, () => {
       const plan = at(`${to}.toml`)
       if (await killWithin(plan, run)) killed++
       await expectSound(from, to, `run ${run}`)
-      const { code, stderr } = await call(['rotate', plan, '--finish', '--quiet'])
+      const { code, stderr } = await call(['rotate', plan, '--finish', '--quiet'], {
+        now: new Date(),
+      })
       expect([run, code, stderr]).toEqual([run, 0, ''])
       const states = await statesOf(from, to)
       expect(new Set(states)).toEqual(new Set(['new']))
