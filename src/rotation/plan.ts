@@ -67,6 +67,11 @@ async function examine(carrier: Carrier): Promise<PlannedCarrier> {
   } catch (error) {
     if (!(error instanceof ExtsignError)) throw error
     const unknown = { state: undefined, note: undefined, remains: undefined }
-    return { ...common, ...unknown, error: error.message }
+    return { ...common, ...unknown, error: describeError(error) }
   }
+}
+
+/** What is wrong, and what to do about it where that is known. */
+export function describeError({ message, hint }: ExtsignError): string {
+  return hint === undefined ? message : `${message} (${hint})`
 }

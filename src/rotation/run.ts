@@ -4,7 +4,7 @@
  */
 
 import { ExtsignError } from '../errors.ts'
-import type { RotationPlan, Step } from './plan.ts'
+import { describeError, type RotationPlan, type Step } from './plan.ts'
 
 export interface StepResult extends Step {
   /** `waiting`: an old key that is not dropped, because something else may still need it. */
@@ -44,6 +44,6 @@ async function take(step: Step): Promise<StepResult> {
     return { ...step, outcome: 'done', error: undefined }
   } catch (error) {
     if (!(error instanceof ExtsignError)) throw error
-    return { ...step, outcome: 'failed', error: error.message }
+    return { ...step, outcome: 'failed', error: describeError(error) }
   }
 }

@@ -17,7 +17,7 @@ function fake(path: string, state: KeyState, { holdsBoth = false, fails = false 
     state,
     examine: async () => ({ state: carrier.state }),
     async move(to) {
-      if (fails) throw new KeyError('MISMATCH', `${path} does not move`)
+      if (fails) throw new KeyError('MISMATCH', `${path} does not move`, { hint: 'push' })
       carrier.state = to
     },
   }
@@ -70,7 +70,7 @@ describe('an old key is not dropped', () => {
     const results = await runRotation(await planRotation({ carriers, keepOld: false }))
     expect(results.map(({ path, outcome, error }) => [path, outcome, error])).toEqual([
       ['shared', 'done', undefined],
-      ['a', 'failed', 'a does not move'],
+      ['a', 'failed', 'a does not move (push)'],
       ['b', 'done', undefined],
       ['shared', 'waiting', undefined],
     ])

@@ -5,21 +5,17 @@ import type { StepResult } from '../../rotation/run.ts'
 import type { Context } from '../context.ts'
 import { paint, printable } from '../terminal.ts'
 
-const WHAT = { trust: 'trust', policies: 'policies', image: 'image', credential: 'credential' }
+const WIDTH = 'credential'.length
 
-const ACTIONS: Readonly<Record<Step['kind'], Readonly<Record<Step['action'], string>>>> = {
-  trust: {
-    add: 'add the new certificate',
-    replace: 'put the new certificate in',
-    drop: 'remove the old certificate',
-  },
+const ACTIONS: Readonly<Record<Step['kind'], Partial<Record<Step['action'], string>>>> = {
+  trust: { add: 'add the new certificate', drop: 'remove the old certificate' },
   policies: {
     add: 'sign with the new key too',
-    replace: 'sign with the new key',
+    replace: 'sign with the new key instead',
     drop: 'remove the signatures of the old key',
   },
-  image: { add: 'sign', replace: 'sign with the new key', drop: 'remove the signature' },
-  credential: { add: 'seal', replace: 'seal with the new keys', drop: 'remove' },
+  image: { replace: 'sign with the new key' },
+  credential: { replace: 'seal with the new keys' },
 }
 
 const OUTCOMES = { done: 'done', failed: 'FAIL', waiting: 'wait' } as const
@@ -47,14 +43,14 @@ export function formatResult(result: StepResult, context: Context): string {
 }
 
 function describeStep({ kind, path, action }: Step): string {
-  return `${WHAT[kind].padEnd(10)}  ${printable(path)}: ${ACTIONS[kind][action]}`
+  return `${kind.padEnd(WIDTH)}  ${printable(path)}: ${ACTIONS[kind][action] ?? action}`
 }
 
 /** What a file carries. */
 export function formatCarrier({ kind, path, state, note, remains, error }: PlannedCarrier): string {
   const what = state === undefined ? 'cannot be told' : STATES[state]
   const remarks = [error, note, remains].flatMap((text) => (text ? [printable(text)] : []))
-  return `${[`${WHAT[kind].padEnd(10)}  ${printable(path)}: ${what}`, ...remarks].join('; ')}\n`
+  return `${[`${kind.padEnd(WIDTH)}  ${printable(path)}: ${what}`, ...remarks].join('; ')}\n`
 }
 
 /** What keeps a rotation from being possible or complete. */
