@@ -101,6 +101,7 @@ export { type IgnoredFile, readTrustDirectories, type TrustStore } from './keys/
 export { embeddedPublicKey } from './policies/embedded-key.ts'
 export type { Digests, MeasuredContent } from './policies/hash-contents.ts'
 export { type JoinedSignatures, joinSignatures, type ReturnedSignatures } from './policies/join.ts'
+export { type JoinUkiOptions, joinUkiSignatures } from './policies/join-uki.ts'
 export {
   type KernelMeasurement,
   type MeasureOptions,
@@ -115,12 +116,14 @@ export { openUkiFile, type UkiFile } from './policies/open-uki.ts'
 export { DEFAULT_PHASES, findImpossibility, normalizePhases } from './policies/phases.ts'
 export { type PlaceOptions, type ProfileSignatures, placeSignatures } from './policies/place.ts'
 export { type PolicyOptions, policiesOf, policyOf } from './policies/policy.ts'
+export { readReturnedSignatures } from './policies/read-returned.ts'
 export {
   attachPolicySignature,
   type PolicySigning,
   requestPolicySignature,
   signPolicies,
 } from './policies/sign.ts'
+export { type SignUkiOptions, signUki } from './policies/sign-uki.ts'
 export {
   type PolicyVerification,
   type VerifyPoliciesOptions,

@@ -57,11 +57,12 @@ export function isPolicySignatureValid(
   signature: Uint8Array,
   digest: 'sha1' | 'sha256' | 'sha384' | 'sha512' = 'sha256',
 ): boolean {
-  const publicKey = createPublicKey({ key: Buffer.from(key.pem), format: 'pem' })
-  return verify(
-    digest,
-    payload,
-    { key: publicKey, padding: constants.RSA_PKCS1_PADDING },
-    signature,
-  )
+  try {
+    const publicKey = createPublicKey({ key: Buffer.from(key.pem), format: 'pem' })
+    const options = { key: publicKey, padding: constants.RSA_PKCS1_PADDING }
+    return verify(digest, payload, options, signature)
+  } catch {
+    // OpenSSL throws on keys it cannot use, such as a modulus that is even.
+    return false
+  }
 }

@@ -116,7 +116,6 @@ async function hashInThreads(list: HashList, count: number): Promise<void> {
 /** A thread that cannot start or breaks down leaves its work to the others. */
 function startWorker(workerData: HashList) {
   const worker = new Worker(new URL('./hash-worker.js', import.meta.url), { workerData })
-  worker.unref()
   const ended = new Promise<void>((resolve) => {
     for (const event of ['message', 'error', 'exit']) worker.on(event, () => resolve())
   })

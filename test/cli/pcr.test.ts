@@ -177,10 +177,11 @@ describe('calculate', () => {
 describe('sign', () => {
   test('places signatures in an image, which verifies', async () => {
     const signed = await pcr('sign --uki linux.efi --private-key pcr.key -o placed.efi')
-    expect(signed).toMatchObject({ code: 0, stdout: '' })
-    expect(signed.stderr).toBe(
-      `extsign: note: sign ${at('placed.efi')} for Secure Boot now: its content has changed, and with it PCR 4\n`,
-    )
+    expect(signed).toEqual({
+      code: 0,
+      stdout: `${at('placed.efi')}: signatures of 64 states\n  next  sign it for Secure Boot: its content has changed, and with it PCR 4\n`,
+      stderr: '',
+    })
     const verified = await pcr('verify placed.efi --public-key pcr.pub')
     expect(verified.code).toBe(0)
     expect(verified.stdout).toContain('ok    signature: 64 verified\n')
@@ -200,6 +201,15 @@ describe('sign', () => {
     expect(readFileSync(at('signatures.json')).equals(before)).toBe(false)
     const printed = await pcr('sign --uki linux.efi --private-key pcr.key')
     expect(printed.stdout).toBe(before.toString())
+  })
+
+  test('warns of a phase that no boot gets to', async () => {
+    const phases = '--phase=sysinit:enter-initrd --phase=mine --phase=sysinit'
+    const signed = await pcr(`sign --linux=linux --bank=sha1 --private-key=pcr.key ${phases}`)
+    expect(signed.code).toBe(0)
+    expect(signed.stderr).toBe(
+      'extsign: warning: phase sysinit:enter-initrd: enter-initrd never follows on sysinit\n',
+    )
   })
 
   test('refuses an image that is signed for Secure Boot, unless that may go', async () => {

@@ -188,7 +188,7 @@ describe('signatures made elsewhere, for an image of ukify 262', () => {
   test.runIf(ready)('ukify --join-pcrsig and join make the same image', async () => {
     const to = async (...args: string[]) => {
       const { code, stderr } = await extsign(['pcr', ...args])
-      expect([code, stderr.replace(/^extsign: note: sign .*\n/, '')]).toEqual([0, ''])
+      expect([code, stderr]).toEqual([0, ''])
     }
     const sign = ['--uki', path('room.efi'), '--private-key', path('rsa.key')]
     await to('sign', ...sign, '--signatures', path('signatures.json'))

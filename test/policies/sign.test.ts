@@ -15,12 +15,13 @@ import { joinSignatures } from '../../src/policies/join.ts'
 import { measureUki } from '../../src/policies/measure.ts'
 import { openUkiFile } from '../../src/policies/open-uki.ts'
 import { placeSignatures } from '../../src/policies/place.ts'
-import { policiesOf, policyOf } from '../../src/policies/policy.ts'
+import { policyOf } from '../../src/policies/policy.ts'
 import {
   attachPolicySignature,
   requestPolicySignature,
   signPolicies,
 } from '../../src/policies/sign.ts'
+import { signUki } from '../../src/policies/sign-uki.ts'
 import { policyKeyPem } from '../formats/tpm2/vectors.ts'
 import { signRaw } from '../keys/test-keys.ts'
 import { makeUki } from '../support/pe.ts'
@@ -158,17 +159,7 @@ describe('joining', () => {
 describe('placing', () => {
   const sign = async (name: string) => {
     const uki = await openUkiFile(path(name))
-    const boots = await measureUki(uki)
-    const profiles = await Promise.all(
-      boots.map(async ({ profile, phases }) => ({
-        profile,
-        signatures: await signPolicies(
-          policiesOf(phases, { fingerprint: key.signing().publicKey.fingerprint }),
-          key.signing(),
-          'x',
-        ),
-      })),
-    )
+    const profiles = await signUki(await measureUki(uki), key.signing(), { subject: name })
     return { uki, profiles }
   }
 

@@ -1,9 +1,11 @@
 import { createPublicKey, sign } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { toBase64 } from '../../src/bytes/base64.ts'
 import { toHex } from '../../src/bytes/hex.ts'
+import { FormatError } from '../../src/errors.ts'
 import { formatJsonText, type JsonObject } from '../../src/formats/json-text.ts'
 import {
   appendPcrSignatures,
@@ -143,11 +145,18 @@ describe('one image', () => {
     ['for another key', { fingerprint: new Uint8Array(32) }, 'key fingerprint: 0000'],
     ['for no key', { fingerprint: undefined }, 'entries: none (the image: sha256 0)'],
     ['not signed', { signature: undefined }, 'entries: none yet (the image: sha256 0)'],
-    ['over other PCRs', { pcrMask: 0x1800 }, 'entries: PCRs 11, 12 (the image: sha256 0)'],
   ])('with an entry that is %s', async (_, change, message) => {
     const { verdict, failed } = await withFirst('sha256', () => change)
     expect(verdict).toBe('wrong')
     expect(failed[0]).toContain(message)
+  })
+
+  test('with an entry over more PCRs, which nothing in the image can prove', async () => {
+    const more = { ...signed[0]!, entry: { ...signed[0]!.entry, pcrMask: 0x1800 } }
+    expect(await withEntries((entries) => [...entries, more])).toEqual({
+      verdict: 'unproven',
+      failed: ['entries: PCRs 11, 12 (the image: sha1 4)'],
+    })
   })
 
   test('with an entry twice', async () => {
@@ -247,4 +256,25 @@ test('a file with JSON is checked against an image, or for itself', async () => 
   const forged = toBase64(new Uint8Array(256))
   writeFileSync(signatures, JSON.stringify(document).replace(/"sig":"[^"]*"/, `"sig":"${forged}"`))
   expect(await verifyPolicies({ signatures, publicKey })).toMatchObject({ verdict: 'wrong' })
+})
+
+test('whatever is in an image, verifying it gives findings', async () => {
+  const signed = (await signedFor([pkey]))[0]!
+  const text = formatJsonText(appendPcrSignatures({}, signed), 'short')
+  const original = makeUki([pkey, { name: '.pcrsig', content: text }])
+  // From the first section on: what is before decides whether it is an image at all.
+  const change = fc.tuple(fc.integer({ min: 4096, max: original.length - 1 }), fc.nat(255))
+  const uki = join(folder, 'changed.efi')
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 20 }), async (changes) => {
+      const bytes = original.slice()
+      for (const [offset, value] of changes) bytes[offset] = value
+      writeFileSync(uki, bytes)
+      const verification = await verifyPolicies({ uki }).catch((error: unknown) => error)
+      if (!(verification instanceof FormatError)) {
+        expect(verification).toHaveProperty('findings')
+      }
+    }),
+    { numRuns: 200 },
+  )
 })

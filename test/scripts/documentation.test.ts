@@ -2,6 +2,7 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync 
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { EXTSIGN } from '../support/extsign.ts'
+import { makeUki } from '../support/pe.ts'
 import { run } from '../support/run.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { outputPattern, readTranscripts } from '../support/transcripts.ts'
@@ -27,7 +28,7 @@ describe.each(['README.md', ...guides])('%s', (document) => {
   })
 })
 
-/** What a reader has: this repository's examples, a folder of their own, and `extsign`. */
+/** What a reader has: this repository's examples, a folder and an image of their own, and `extsign`. */
 function prepare(folder: string): void {
   cpSync(join(root, 'extensions'), join(folder, 'extensions'), { recursive: true })
   cpSync(join(root, 'keys.example'), join(folder, 'keys.example'), { recursive: true })
@@ -37,6 +38,8 @@ function prepare(folder: string): void {
     join(folder, 'target-os-release'),
     'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="13"\n',
   )
+  const room = { name: '.pcrsig', content: ' '.repeat(32_768) }
+  writeFileSync(join(folder, 'linux.efi'), makeUki([{ name: '.initrd', content: 'cpio' }, room]))
   const command = join(folder, 'bin/extsign')
   mkdirSync(join(folder, 'bin'))
   writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${EXTSIGN}' "$@"\n`)

@@ -1,18 +1,12 @@
 /** `extsign pcr join SIGNATURE…`. */
 
-import { readSmallFile } from '../../files/text.ts'
-import { parsePcrSignatures, readPcrSignatures } from '../../formats/pcr-signature.ts'
-import {
-  appendPcrSignatures,
-  type BankedSignature,
-  placePcrSignatures,
-} from '../../formats/pcr-signature-document.ts'
+import { readPcrSignatures } from '../../formats/pcr-signature.ts'
+import { appendPcrSignatures, placePcrSignatures } from '../../formats/pcr-signature-document.ts'
 import type { PolicyPublicKey } from '../../keys/policy-key.ts'
 import { embeddedPublicKey } from '../../policies/embedded-key.ts'
 import { joinSignatures, type ReturnedSignatures } from '../../policies/join.ts'
-import { measureUki } from '../../policies/measure.ts'
-import { normalizePhases, ordinaryPhases } from '../../policies/phases.ts'
-import { policiesOf } from '../../policies/policy.ts'
+import { joinUkiSignatures } from '../../policies/join-uki.ts'
+import { readReturnedSignatures } from '../../policies/read-returned.ts'
 import { option, positionals, type ValuesOf } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -51,10 +45,6 @@ const joinArguments = {
 
 type JoinValues = ValuesOf<typeof joinArguments>
 
-/** Four KiB for RSA of 32768 bits, which no TPM takes. */
-const MAX_BARE = 4096
-const MAX_DOCUMENT = 4 * 1024 * 1024
-
 export const pcrJoin = defineCommand({
   name: 'pcr join',
   description:
@@ -70,7 +60,7 @@ export const pcrJoin = defineCommand({
       throw new UsageError('either --uki or --request says what the signatures are for')
     }
     const publicKey = await loadPublicKey(values)
-    const returned = await readReturned(values.signatureFiles)
+    const returned = await readReturnedSignatures(values.signatureFiles)
     if (values.request !== undefined) {
       if (!publicKey)
         throw new UsageError('--public-key or --certificate is missing: whose are they?')
@@ -108,70 +98,15 @@ async function joinUki(
   context: Context,
 ): Promise<void> {
   await withUki({ path, stubVersion: values.stubVersion }, async (uki) => {
-    const publicKey = trusted ?? (await embeddedPublicKey(uki, uki.profiles[0]!))
+    const publicKey = trusted ?? (await embeddedPublicKey(uki, uki.profiles[0]!).catch(blame(path)))
     if (!publicKey) {
       throw new UsageError(`--public-key is missing, and ${path} has no .pcrpkey: whose are they?`)
     }
-    const phases = [...new Set([...ordinaryPhases(), ...normalizePhases(values.phase)])]
-    const boots = await measureUki(uki, { phases }).catch(blame(path))
-    const policies = boots.map((boot) =>
-      referencesOf(returned, values.policyref).flatMap((reference) =>
-        policiesOf(boot.phases, { fingerprint: publicKey.fingerprint, reference }),
-      ),
-    )
-    const { signed } = joinSignatures(policies.flat(), returned, publicKey)
-    const isOf = (own: readonly BankedSignature[]) => {
-      const keys = new Set(own.map(keyOf))
-      return signed.filter((each) => keys.has(keyOf(each)))
-    }
-    const profiles = boots.map(({ profile }, index) => {
-      return { profile, signatures: isOf(policies[index]!) }
-    })
+    const profiles = await joinUkiSignatures(uki, returned, publicKey, {
+      phases: values.phase,
+      reference: values.policyref,
+    }).catch(blame(path))
+    const signed = profiles.flatMap(({ signatures }) => signatures)
     await writeSignatures(appendPcrSignatures({}, signed), { uki, profiles }, values, context)
   })
-}
-
-/** What tells policies apart; the same state of two profiles is one policy. */
-function keyOf({ bank, entry }: BankedSignature): string {
-  return [bank, Buffer.from(entry.policy).toString('hex'), entry.reference].join(' ')
-}
-
-/** Every reference that a signature may be for. */
-function referencesOf(
-  { documents }: ReturnedSignatures,
-  given: string | undefined,
-): readonly (string | undefined)[] {
-  const found = documents.flatMap(({ signatures }) =>
-    [...signatures.values()].flat().map(({ reference }) => reference),
-  )
-  return [...new Set([undefined, given || undefined, ...found])]
-}
-
-async function readReturned(paths: readonly string[]): Promise<ReturnedSignatures> {
-  const files = await Promise.all(
-    paths.map(async (name) => ({
-      name,
-      bytes: await readSmallFile(name, { maximum: MAX_DOCUMENT }),
-    })),
-  )
-  const isJson = (bytes: Uint8Array) =>
-    /^\s*\{/.test(new TextDecoder('latin1').decode(bytes.subarray(0, 64)))
-  const documents = files.filter(({ bytes }) => isJson(bytes))
-  const bare = files.filter(({ bytes }) => !isJson(bytes))
-  const oversized = bare.find(({ bytes }) => bytes.length === 0 || bytes.length > MAX_BARE)
-  if (oversized) {
-    throw new UsageError(`${oversized.name} is neither JSON nor a bare signature`)
-  }
-  return {
-    documents: documents.map(({ name, bytes }) => ({ name, signatures: parseNamed(name, bytes) })),
-    bare: bare.map(({ name, bytes }) => ({ name, signature: bytes })),
-  }
-}
-
-function parseNamed(name: string, bytes: Uint8Array) {
-  try {
-    return parsePcrSignatures(bytes)
-  } catch (error) {
-    return blame(name)(error)
-  }
 }

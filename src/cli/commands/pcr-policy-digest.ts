@@ -2,7 +2,7 @@
 
 import { appendPcrSignatures } from '../../formats/pcr-signature-document.ts'
 import { defineCommand } from '../command.ts'
-import { ExitCode } from '../errors.ts'
+import { ExitCode, printWarnings } from '../errors.ts'
 import { formatAlways } from '../pcr/json.ts'
 import { loadPublicKey } from '../pcr/keys.ts'
 import {
@@ -14,7 +14,7 @@ import {
   ukiOptions,
 } from '../pcr/options.ts'
 import { loadDocument, policiesOfMeasured } from '../pcr/policies.ts'
-import { withMeasured } from '../pcr/subject.ts'
+import { findImpossiblePhases, withMeasured } from '../pcr/subject.ts'
 
 export const pcrPolicyDigest = defineCommand({
   name: 'pcr policy-digest',
@@ -31,6 +31,7 @@ export const pcrPolicyDigest = defineCommand({
   examples: ['extsign pcr policy-digest --uki linux.efi --public-key pcr.pub > to-sign.json'],
   async run(values, context) {
     const publicKey = await loadPublicKey(values)
+    printWarnings(findImpossiblePhases(values), context.stderr)
     return withMeasured(values, async (measured) => {
       const policies = policiesOfMeasured(measured, {
         fingerprint: publicKey?.fingerprint,

@@ -1,10 +1,11 @@
 /** `extsign pcr sign`. */
 
-import { appendPcrSignatures } from '../../formats/pcr-signature-document.ts'
+import { appendPcrSignatures, type BankedSignature } from '../../formats/pcr-signature-document.ts'
 import { policiesOf } from '../../policies/policy.ts'
-import { signPolicies } from '../../policies/sign.ts'
+import { type PolicySigning, signPolicies } from '../../policies/sign.ts'
+import { signUki } from '../../policies/sign-uki.ts'
 import { defineCommand } from '../command.ts'
-import { ExitCode } from '../errors.ts'
+import { ExitCode, printWarnings } from '../errors.ts'
 import { loadSigner } from '../pcr/keys.ts'
 import {
   jsonOption,
@@ -16,9 +17,9 @@ import {
   stateOptions,
   ukiOptions,
 } from '../pcr/options.ts'
-import { assertPlaceable, writeSignatures } from '../pcr/output.ts'
+import { assertPlaceable, type Placement, writeSignatures } from '../pcr/output.ts'
 import { loadDocument, subjectOf } from '../pcr/policies.ts'
-import { withMeasured } from '../pcr/subject.ts'
+import { findImpossiblePhases, type Measured, withMeasured } from '../pcr/subject.ts'
 
 export const pcrSign = defineCommand({
   name: 'pcr sign',
@@ -41,26 +42,36 @@ export const pcrSign = defineCommand({
   async run(values, context) {
     assertPlaceable(values, values.uki)
     const signer = await loadSigner(values, context)
-    const { publicKey } = signer
-    const policy = { fingerprint: publicKey.fingerprint, reference: values.policyref }
+    const signing = { signer, publicKey: signer.publicKey }
+    printWarnings(findImpossiblePhases(values), context.stderr)
     return withMeasured(values, async (measured) => {
       const document = await loadDocument(values.append)
-      const boots = measured.kind === 'uki' ? measured.measurements : [measured.measurement]
-      const subject = subjectOf(measured)
-      const signed = await Promise.all(
-        boots.map(({ phases }) =>
-          signPolicies(policiesOf(phases, policy), { signer, publicKey }, subject),
-        ),
-      ).finally(() => signer.forget())
-      const placement = measured.kind === 'uki' && {
-        uki: measured.uki,
-        profiles: measured.measurements.map(({ profile }, index) => {
-          return { profile, signatures: signed[index]! }
-        }),
-      }
-      const complete = appendPcrSignatures(document, signed.flat())
-      await writeSignatures(complete, placement || undefined, values, context)
+      const { signed, placement } = await sign(measured, signing, values.policyref).finally(() =>
+        signer.forget(),
+      )
+      const complete = appendPcrSignatures(document, signed)
+      await writeSignatures(complete, placement, values, context)
       return ExitCode.done
     })
   },
 })
+
+/** All signatures, and those of a UKI by the profile that gets them. */
+async function sign(
+  measured: Measured,
+  signing: PolicySigning,
+  reference: string | undefined,
+): Promise<{ readonly signed: readonly BankedSignature[]; readonly placement?: Placement }> {
+  const subject = subjectOf(measured)
+  if (measured.kind === 'sections') {
+    const { fingerprint } = signing.publicKey
+    const policies = policiesOf(measured.measurement.phases, { fingerprint, reference })
+    return { signed: await signPolicies(policies, signing, subject) }
+  }
+  const { uki, measurements } = measured
+  const profiles = await signUki(measurements, signing, { reference, subject })
+  return {
+    signed: profiles.flatMap(({ signatures }) => signatures),
+    placement: { uki, profiles },
+  }
+}

@@ -9,7 +9,7 @@ import { type ProfileSignatures, placeSignatures } from '../../policies/place.ts
 import type { ValuesOf } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { blame, UsageError } from '../errors.ts'
-import { printable } from '../terminal.ts'
+import { formatPairs, printable } from '../terminal.ts'
 import { formatAlways } from './json.ts'
 import type { jsonOption, placementOptions } from './options.ts'
 
@@ -54,13 +54,18 @@ export async function writeSignatures(
     const options = { output, force, stripAuthenticode }
     const { uki, profiles } = placement
     await placeSignatures(uki, profiles, options).catch(blame(uki.path))
-    context.stderr.write(
-      `extsign: note: sign ${printable(output)} for Secure Boot now: its content has changed, and with it PCR 4\n`,
-    )
+    if (json === undefined) context.stdout.write(describePlaced(output, profiles))
   }
   if ((output === undefined && signatures === undefined) || json !== undefined) {
     context.stdout.write(formatAlways(document, json, context))
   }
+}
+
+function describePlaced(output: string, profiles: readonly ProfileSignatures[]): string {
+  const signatures = profiles.reduce((sum, each) => sum + each.signatures.length, 0)
+  return `${printable(output)}: signatures of ${signatures} states\n${formatPairs([
+    ['next', 'sign it for Secure Boot: its content has changed, and with it PCR 4'],
+  ])}`
 }
 
 async function writeText(path: string, text: string, force: boolean): Promise<void> {

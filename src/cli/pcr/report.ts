@@ -7,6 +7,7 @@ import type { Uki } from '../../formats/uki/decode.ts'
 import { KERNEL_BOOT_PCR } from '../../formats/uki/sections.ts'
 import { bootLabels, describeBoot } from '../../policies/describe.ts'
 import type { PhaseValues, UkiMeasurement } from '../../policies/measure.ts'
+import type { UkiFile } from '../../policies/open-uki.ts'
 import type { Context } from '../context.ts'
 import { paint, printable } from '../terminal.ts'
 
@@ -20,13 +21,15 @@ export function printPhases(phases: readonly PhaseValues[], context: Context): v
 
 /** A block for each boot that a UKI may make, and in it one for each phase. */
 export function formatMeasurements(
-  uki: Uki,
+  uki: UkiFile,
   measurements: readonly UkiMeasurement[],
   context: Context,
 ): string {
   return measurements
     .map((measurement) => {
-      const title = paint(context, context.stdout, 'bold', describeBoot(uki, measurement))
+      const isOnlyOne = Object.keys(bootLabels(uki, measurement)).length === 0
+      const name = isOnlyOne ? printable(uki.path) : describeBoot(uki, measurement)
+      const title = paint(context, context.stdout, 'bold', name)
       const phases = measurement.phases.map(
         ({ phase, values }) => `  ${printable(phase || ':')}\n${formatValues(values, '    ')}`,
       )

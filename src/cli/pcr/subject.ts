@@ -11,7 +11,7 @@ import {
 } from '../../policies/measure.ts'
 import { type OpenContent, openContent } from '../../policies/open-content.ts'
 import { openUkiFile, type UkiFile } from '../../policies/open-uki.ts'
-import { normalizePhases } from '../../policies/phases.ts'
+import { findImpossibility, normalizePhases } from '../../policies/phases.ts'
 import type { ValuesOf } from '../arguments.ts'
 import { blame, UsageError } from '../errors.ts'
 import { integer } from '../types.ts'
@@ -85,7 +85,15 @@ function toMeasureOptions({ phase, bank }: ValuesOf<typeof stateOptions>): Measu
   }
 }
 
-export function sortedBanks(banks: readonly PcrBank[]): readonly PcrBank[] {
+/** Phases that are asked for and that no boot gets to: what is signed for them never opens anything. */
+export function findImpossiblePhases({ phase }: Pick<SubjectValues, 'phase'>): readonly string[] {
+  return normalizePhases(phase).flatMap((path) => {
+    const reason = findImpossibility(path)
+    return reason === undefined ? [] : [`phase ${path}: ${reason}`]
+  })
+}
+
+function sortedBanks(banks: readonly PcrBank[]): readonly PcrBank[] {
   return [...new Set(banks)].sort()
 }
 

@@ -63,8 +63,7 @@ export function splitProfiles(pe: PeFile, stub: number): readonly UkiProfile[] {
   if (own.length > MAX_PROFILES) {
     throw new FormatError('uki', 'TOO_LARGE', `${own.length} profiles, at most ${MAX_PROFILES}`)
   }
-  // Since it knows profiles, the first section of a name counts. Before, it was the last one, and a
-  // longer name that began the same counted too.
+  // Since it knows profiles, the first section of a name counts.
   if (stub < PROFILES_SINCE) assertUnique(base, stub)
   if (own.length === 0) return [makeProfile(0, base, [], stub)]
   return own.map((sections, number) => makeProfile(number, base, sections, stub))
@@ -80,22 +79,15 @@ function cutRegions(sections: readonly PeSection[]): PeSection[][] {
   return regions
 }
 
+/** Old stubs compare no more of a name than they look for, and differ in which of several they take. */
 function assertUnique(region: readonly PeSection[], stub: number): void {
-  const known: readonly string[] = [...MEASURED_SECTIONS.map(({ name }) => name), SIGNATURE_SECTION]
-  const seen = new Set<string>()
-  for (const { name, headerOffset } of region) {
-    if (!known.includes(name) || isChosen(name)) continue
-    if (seen.has(name)) {
-      throw new FormatError(
-        'uki',
-        'BAD_VALUE',
-        `two sections ${name}, of which its stub, systemd ${stub}, would take either`,
-        {
-          offset: headerOffset,
-        },
-      )
-    }
-    seen.add(name)
+  const known = MEASURED_SECTIONS.filter(({ since }) => since <= stub).map(({ name }) => name)
+  for (const wanted of [...known, SIGNATURE_SECTION]) {
+    const taken = region.filter(({ name }) => name.startsWith(wanted))
+    const stranger = taken.find(({ name }, index) => index > 0 || name !== wanted)
+    if (!stranger) continue
+    const found = `section ${stranger.name}, which its stub, systemd ${stub}, may take for ${wanted}`
+    throw new FormatError('uki', 'BAD_VALUE', found, { offset: stranger.headerOffset })
   }
 }
 

@@ -3,12 +3,17 @@
 import { equalBytes } from '../../bytes/equal.ts'
 import { toHex } from '../../bytes/hex.ts'
 import { policyPayload } from '../../formats/pcr-signature-document.ts'
-import { pcrMask, pcrsOf } from '../../formats/tpm2/pcr.ts'
+import { pcrsOf } from '../../formats/tpm2/pcr.ts'
 import { KERNEL_BOOT_PCR } from '../../formats/uki/sections.ts'
 import type { Check, Problem } from '../../images/checks/finding.ts'
 import { isPolicySignatureValid, type PolicyPublicKey } from '../../keys/policy-key.ts'
 import { type Fault, toProblems } from './faults.ts'
-import type { FoundDocument, FoundEntry, PolicySubject } from './subject.ts'
+import {
+  type FoundDocument,
+  type FoundEntry,
+  isRecomputable,
+  type PolicySubject,
+} from './subject.ts'
 
 /** There are signatures, and they can be read. */
 export const signatures: Check<PolicySubject> = {
@@ -65,21 +70,23 @@ export const entries: Check<PolicySubject> = {
 }
 
 function findOddity({ place, pcrMask: mask, fingerprint, signature }: FoundEntry): Fault[] {
-  if (mask !== pcrMask([KERNEL_BOOT_PCR])) {
-    const found = `PCRs ${pcrsOf(mask).join(', ') || 'none'}`
-    return [{ expected: `a policy over PCR ${KERNEL_BOOT_PCR}`, found, place }]
+  if (!isRecomputable(mask)) {
+    const expected = `a policy over PCR ${KERNEL_BOOT_PCR}, which can be computed again`
+    return [{ expected, found: `PCRs ${pcrsOf(mask).join(', ') || 'none'}`, place, unproven: true }]
   }
   if (!fingerprint) return [{ expected: 'pkfp, by which readers find it', found: 'none', place }]
   return signature ? [] : [{ expected: 'a signature', found: 'none yet', place }]
 }
 
 function findDuplicates({ entries }: FoundDocument): Fault[] {
-  const seen = new Map<string, string>()
-  return entries.flatMap(({ bank, policy, reference, fingerprint, place }): Fault[] => {
-    const key = [bank, toHex(policy), reference ?? '', fingerprint && toHex(fingerprint)].join(' ')
-    const first = seen.get(key)
-    seen.set(key, first ?? place)
-    return first === undefined ? [] : [{ expected: 'each policy once', found: 'it again', place }]
+  const seen = new Set<string>()
+  return entries.flatMap(({ bank, pcrMask, policy, reference, fingerprint, place }): Fault[] => {
+    const key = [bank, pcrMask, toHex(policy), fingerprint && toHex(fingerprint), reference].join(
+      ' ',
+    )
+    if (seen.has(key)) return [{ expected: 'each policy once', found: 'it again', place }]
+    seen.add(key)
+    return []
   })
 }
 

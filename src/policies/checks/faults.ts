@@ -8,6 +8,8 @@ export interface Fault {
   readonly found: string
   /** `profile 0: sha256 3`. */
   readonly place: string
+  /** Not shown to be wrong, only not shown to be right. */
+  readonly unproven?: true
 }
 
 /** Places that are named; of more there is a count. */
@@ -23,9 +25,10 @@ export function toProblems(faults: readonly Fault[]): Problem[] {
     same.push(fault)
   }
   return [...kinds.values()].map((same) => {
-    const { expected, found } = same[0]!
+    const { expected, found, unproven } = same[0]!
     const places = same.slice(0, MAX_NAMED).map(({ place }) => place)
     const more = same.length > MAX_NAMED ? ` and ${same.length - MAX_NAMED} more` : ''
-    return { expected, found: `${found} (${places.join(', ')}${more})` }
+    const all = { expected, found: `${found} (${places.join(', ')}${more})` }
+    return unproven ? { ...all, unproven } : all
   })
 }

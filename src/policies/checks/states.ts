@@ -11,6 +11,7 @@ import {
   type FoundDocument,
   type FoundEntry,
   indexStates,
+  isRecomputable,
   type PolicySubject,
   stateKey,
 } from './subject.ts'
@@ -35,6 +36,7 @@ export const states: Check<PolicySubject> = {
     }
     const faults = documents.flatMap((document) =>
       document.entries.flatMap((entry): Fault[] => {
+        if (!isRecomputable(entry.pcrMask)) return []
         const key = stateKey(entry.bank, entry.policy)
         const found = known.get(key) ?? []
         const never = found.length > 0 ? findNever(found) : explain(key)
@@ -121,7 +123,8 @@ function signedStates(
   const signed = new Map<UkiMeasurement, BootState[]>()
   for (const { entries, profiles } of documents) {
     const seenBy = new Set(profiles)
-    const keys = new Set(entries.map(({ bank, policy }) => stateKey(bank, policy)))
+    const own = entries.filter(({ pcrMask }) => isRecomputable(pcrMask))
+    const keys = new Set(own.map(({ bank, policy }) => stateKey(bank, policy)))
     for (const state of [...keys].flatMap((key) => known.get(key) ?? [])) {
       if (!seenBy.has(state.measurement.profile)) continue
       signed.set(state.measurement, [...(signed.get(state.measurement) ?? []), state])

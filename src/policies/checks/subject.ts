@@ -6,9 +6,10 @@ import { readSmallFile } from '../../files/text.ts'
 import { type PcrSignature, readPcrSignatures } from '../../formats/pcr-signature.ts'
 import { readSection } from '../../formats/pe/content.ts'
 import type { PeSection } from '../../formats/pe/decode.ts'
-import { PCR_BANKS, type PcrBank } from '../../formats/tpm2/pcr.ts'
+import { PCR_BANKS, type PcrBank, pcrMask } from '../../formats/tpm2/pcr.ts'
 import type { Uki } from '../../formats/uki/decode.ts'
 import type { UkiProfile } from '../../formats/uki/profiles.ts'
+import { KERNEL_BOOT_PCR } from '../../formats/uki/sections.ts'
 import type { PolicyPublicKey } from '../../keys/policy-key.ts'
 import { describeBoot } from '../describe.ts'
 import { embeddedPublicKey } from '../embedded-key.ts'
@@ -45,6 +46,11 @@ export interface FoundEntry extends PcrSignature {
   readonly bank: PcrBank
   /** `profile 0: sha256 3`. */
   readonly place: string
+}
+
+/** Whether a policy is over PCR 11 alone; the others are not in an image. */
+export function isRecomputable(mask: number): boolean {
+  return mask === pcrMask([KERNEL_BOOT_PCR])
 }
 
 /** A state that a boot may be in. */

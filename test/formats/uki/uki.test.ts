@@ -122,9 +122,14 @@ describe('what is measured', () => {
     ])
   })
 
-  test('is not told for a stub that takes the last section of a name', async () => {
-    const twice = [section('.initrd', 'a'), section('.initrd', 'b')]
-    await expect(uki(twice, { stub: '256' })).rejects.toThrow('two sections .initrd')
+  test.each([
+    ['two of a name', ['.initrd', '.initrd']],
+    ['a longer name', ['.initrdx']],
+    ['.dtbauto for .dtb', ['.dtbauto']],
+  ])('is not told for a stub that may take %s', async (_, names) => {
+    const sections = names.map((name, index) => section(name, `${index}`))
+    await expect(uki(sections, { stub: '256' })).rejects.toThrow('systemd 256, may take for')
+    expect((await uki(sections, { stub: '257' })).profiles).toHaveLength(1)
   })
 })
 

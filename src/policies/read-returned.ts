@@ -1,0 +1,51 @@
+/** Files that came back from whoever holds the key: JSON with `sig` filled in, and bare signatures. */
+
+import { ExtsignError, FormatError, PolicyError } from '../errors.ts'
+import { readSmallFile } from '../files/text.ts'
+import { parsePcrSignatures } from '../formats/pcr-signature.ts'
+import type { ReturnedSignatures } from './join.ts'
+
+const MAX_DOCUMENT = 4 * 1024 * 1024
+/** RSA of 32768 bits, which no TPM takes. */
+const MAX_BARE = 4096
+
+/**
+ * Reads the files; what starts like a JSON object is one.
+ *
+ * @throws PolicyError BAD_DOCUMENT where one is neither, FileError; ExtsignError where JSON is not
+ *   what it has to be.
+ */
+export async function readReturnedSignatures(
+  paths: readonly string[],
+): Promise<ReturnedSignatures> {
+  const files = await Promise.all(
+    paths.map(async (name) => {
+      return { name, bytes: await readSmallFile(name, { maximum: MAX_DOCUMENT }) }
+    }),
+  )
+  return {
+    documents: files.filter(isJson).map(({ name, bytes }) => {
+      return { name, signatures: parseNamed(name, bytes) }
+    }),
+    bare: files
+      .filter((file) => !isJson(file))
+      .map(({ name, bytes }) => {
+        if (bytes.length > 0 && bytes.length <= MAX_BARE) return { name, signature: bytes }
+        throw new PolicyError('BAD_DOCUMENT', `${name} is neither JSON nor a bare signature`)
+      }),
+  }
+}
+
+function isJson({ bytes }: { readonly bytes: Uint8Array }): boolean {
+  return /^\s*\{/.test(new TextDecoder('latin1').decode(bytes.subarray(0, 64)))
+}
+
+function parseNamed(name: string, bytes: Uint8Array) {
+  try {
+    return parsePcrSignatures(bytes)
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    const { code, message, hint } = error
+    throw new ExtsignError(code, `${name}: ${message}`, { hint, cause: error })
+  }
+}
