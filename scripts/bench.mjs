@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util'
 import { buildDuels, extsign, hashDuels, startDuel, writeLargeTree } from './bench/duels.mjs'
 import { compare } from './bench/measure.mjs'
 import { providePackageTree } from './bench/package-tree.mjs'
+import { pcrDuels } from './bench/pcr-duels.mjs'
 import { mountTree, moveToDisk } from './bench/peers.mjs'
 import { formatTable } from './bench/table.mjs'
 import { prepare } from './prepare.mjs'
@@ -80,6 +81,7 @@ async function runDuels() {
     fill(inMemory, tree)
     const duels = [...buildDuels(inMemory), ...hashDuels(inMemory, makeLarge(inMemory))]
     run('In memory', inMemory, [...duels, startDuel()])
+    run('PCR policies, in memory', inMemory, pcrDuels(inMemory))
     const onDisk = /** @type {const} */ ({ folder: disk, where: 'disk' })
     fill(onDisk, tree)
     moveToDisk(disk)

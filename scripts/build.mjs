@@ -46,6 +46,7 @@ async function buildCommand() {
       extsign: 'src/cli/bin.ts',
       // Beside the chunks, where `new URL('./worker.js', import.meta.url)` finds it.
       worker: 'src/images/pipeline/worker.ts',
+      'hash-worker': 'src/policies/hash-worker.ts',
     },
     outdir,
     bundle: true,

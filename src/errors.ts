@@ -130,6 +130,17 @@ export type CredentialErrorCode =
 /** A credential cannot be sealed as asked, or must not be opened here. */
 export class CredentialError extends ExtsignError<CredentialErrorCode> {}
 
+export type PolicyErrorCode =
+  | 'BAD_OPTION'
+  | 'BAD_DOCUMENT'
+  | 'NO_PROFILE'
+  | 'NO_ROOM'
+  | 'NO_MATCH'
+  | 'SIGNED'
+
+/** A PCR policy cannot be computed, signed or placed as asked. */
+export class PolicyError extends ExtsignError<PolicyErrorCode> {}
+
 export type TpmErrorCode =
   | 'BAD_DEVICE'
   | 'NOT_FOUND'

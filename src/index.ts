@@ -76,6 +76,14 @@ export {
   type KeyAlgorithm,
 } from './keys/generate.ts'
 export { type InspectOptions, inspectKeys, type KeyReport } from './keys/inspect.ts'
+export {
+  isPolicySignatureValid,
+  loadPolicyCertificate,
+  loadPolicyPublicKey,
+  type PolicyPublicKey,
+  policyPublicKey,
+} from './keys/policy-key.ts'
+export { type PolicySigner, type PolicySignerOptions, policySigner } from './keys/policy-signer.ts'
 export type { Signer, SigningRequest } from './keys/signer.ts'
 export { type AgentSignerOptions, agentSigner } from './keys/signers/agent-signer.ts'
 export type { LoadedSigner } from './keys/signers/checked-signer.ts'
@@ -90,4 +98,32 @@ export {
 } from './keys/signers/start-agent.ts'
 export { openTpm, type Tpm } from './keys/tpm/index.ts'
 export { readTrustDirectories, type TrustStore } from './keys/trust.ts'
+export { embeddedPublicKey } from './policies/embedded-key.ts'
+export type { Digests, MeasuredContent } from './policies/hash-contents.ts'
+export { type JoinedSignatures, joinSignatures, type ReturnedSignatures } from './policies/join.ts'
+export {
+  type KernelMeasurement,
+  type MeasureOptions,
+  measureSections,
+  measureUki,
+  type PhaseValues,
+  phaseEvents,
+  type UkiMeasurement,
+} from './policies/measure.ts'
+export { type OpenContent, openContent } from './policies/open-content.ts'
+export { openUkiFile, type UkiFile } from './policies/open-uki.ts'
+export { DEFAULT_PHASES, findImpossibility, normalizePhases } from './policies/phases.ts'
+export { type PlaceOptions, type ProfileSignatures, placeSignatures } from './policies/place.ts'
+export { type PolicyOptions, policiesOf, policyOf } from './policies/policy.ts'
+export {
+  attachPolicySignature,
+  type PolicySigning,
+  requestPolicySignature,
+  signPolicies,
+} from './policies/sign.ts'
+export {
+  type PolicyVerification,
+  type VerifyPoliciesOptions,
+  verifyPolicies,
+} from './policies/verify.ts'
 export { type Manifest, parseManifest } from './tree/manifest.ts'

@@ -34,7 +34,9 @@ test.each(documents)('every link in %s leads somewhere', (document) => {
 })
 
 test('the README lists the commands that there are, in the words of the help', () => {
-  const rows = [...read('README.md').matchAll(/^\| \[`extsign ([a-z ]+)`\]\((\S+)\) \| (.+) \|$/gm)]
+  const rows = [
+    ...read('README.md').matchAll(/^\| \[`extsign ([a-z -]+)`\]\((\S+)\) \| (.+) \|$/gm),
+  ]
   expect(rows.map(([, path, page, summary]) => ({ path, page, summary }))).toEqual(
     allCommands().map(({ path, entry }) => {
       const page = `docs/man/extsign-${path.replaceAll(' ', '-')}.1.md`

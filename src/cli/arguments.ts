@@ -3,7 +3,7 @@
  * the manual's option lists are made.
  */
 
-import type { ValueType } from './types.ts'
+import { choice, type ValueType } from './types.ts'
 
 interface Described {
   readonly description: string
@@ -26,6 +26,11 @@ export interface FlagArgument extends Named {
   readonly kind: 'flag'
 }
 
+/** A flag that may say how: `--json`, `--json=short`. */
+export interface WordFlagArgument<Value = unknown> extends FlagArgument, ReadsTexts<Value> {
+  readonly words: readonly string[]
+}
+
 export interface OptionArgument<Value = unknown> extends Named, ReadsTexts<Value> {
   readonly kind: 'option'
   readonly type: ValueType<unknown>
@@ -43,18 +48,26 @@ export interface PositionalArgument<Value = unknown> extends Described, ReadsTex
   readonly repeatable: boolean
 }
 
-export type Argument = FlagArgument | OptionArgument | PositionalArgument
+export type Argument = FlagArgument | WordFlagArgument | OptionArgument | PositionalArgument
 export type Arguments = { readonly [name: string]: Argument }
 
-export type ValueOf<A> = A extends FlagArgument
-  ? boolean
-  : A extends ReadsTexts<infer Value>
-    ? Value
-    : never
+export type ValueOf<A> =
+  A extends ReadsTexts<infer Value> ? Value : A extends FlagArgument ? boolean : never
 export type ValuesOf<Table> = { readonly [Name in keyof Table]: ValueOf<Table[Name]> }
 
 export function flag(config: Named): FlagArgument {
   return { kind: 'flag', ...config }
+}
+
+/** A flag with a word behind `=`, or without one; then the value is an empty text. */
+export function wordFlag<const Words extends readonly string[]>(
+  config: Named & { readonly words: Words },
+): WordFlagArgument<Words[number] | '' | undefined> {
+  return {
+    kind: 'flag',
+    ...config,
+    read: ([text]) => (text === undefined || text === '' ? text : choice(config.words).parse(text)),
+  }
 }
 
 type OptionConfig<T> = Named & {

@@ -1,6 +1,12 @@
 /** Help texts, made from the registry and the commands' tables. 80 columns, no colours. */
 
-import type { Argument, FlagArgument, OptionArgument, PositionalArgument } from './arguments.ts'
+import type {
+  Argument,
+  FlagArgument,
+  OptionArgument,
+  PositionalArgument,
+  WordFlagArgument,
+} from './arguments.ts'
 import type { Command } from './command.ts'
 import type { Entry, GroupEntry } from './registry.ts'
 
@@ -48,9 +54,14 @@ export function formatCommandHelp(command: Command): string {
 }
 
 /** `-o, --output FILE`. */
-export function spellOption(argument: FlagArgument | OptionArgument): string {
+export function spellOption(argument: FlagArgument | WordFlagArgument | OptionArgument): string {
   const short = argument.short === undefined ? '' : `-${argument.short}, `
-  return `${short}--${argument.long}${argument.kind === 'flag' ? '' : ` ${argument.type.placeholder}`}`
+  return `${short}--${argument.long}${spellValue(argument)}`
+}
+
+function spellValue(argument: FlagArgument | WordFlagArgument | OptionArgument): string {
+  if (argument.kind === 'option') return ` ${argument.type.placeholder}`
+  return 'words' in argument ? `[=${argument.words.join('|')}]` : ''
 }
 
 /** `TREE`, `[PATH]`, `IMAGE…`. */

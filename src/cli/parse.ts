@@ -12,6 +12,7 @@ import type {
   OptionArgument,
   PositionalArgument,
   ValuesOf,
+  WordFlagArgument,
 } from './arguments.ts'
 import { UsageError, UsageErrors } from './errors.ts'
 import { suggest } from './suggest.ts'
@@ -67,19 +68,25 @@ async function assign(
     parsers[key] =
       argument.kind === 'positional'
         ? positionalParser(argument, collect)
-        : optionParser(argument, collect, mistakes)
+        : optionParser(argument, collect, mistakes, openEnd(argv))
   }
   parsers.leftovers = leftoverParser(table, mistakes)
   await parse(command({ name, args: parsers, handler: () => undefined }), [...argv])
   return texts
 }
 
+/** The name in a last word `--name=`, of which cmd-ts leaves no more than of `--name`. */
+function openEnd(argv: readonly string[]): string | undefined {
+  return /^--([^=]+)=$/.exec(argv.at(-1) ?? '')?.[1]
+}
+
 const DONE = { _tag: 'ok', value: undefined } as const
 
 function optionParser(
-  argument: FlagArgument | OptionArgument,
+  argument: FlagArgument | WordFlagArgument | OptionArgument,
   collect: (texts: readonly string[]) => void,
   mistakes: UsageError[],
+  openEnd: string | undefined,
 ): ArgParser<unknown> {
   return {
     register(options) {
@@ -96,7 +103,8 @@ function optionParser(
       const texts: string[] = []
       for (const node of found) {
         visitedNodes.add(node)
-        const mistake = findMistake(argument, node)
+        const isOpen = node === found.at(-1) && openEnd === argument.long
+        const mistake = findMistake(argument, node, isOpen)
         if (mistake === undefined) texts.push(node.value?.node.raw ?? '')
         else mistakes.push(mistake)
       }
@@ -110,14 +118,18 @@ function optionParser(
 }
 
 function findMistake(
-  argument: FlagArgument | OptionArgument,
+  argument: FlagArgument | WordFlagArgument | OptionArgument,
   node: OptionNode,
+  isOpen: boolean,
 ): UsageError | undefined {
   const word = spell(node)
   const value = node.value
   if (argument.kind === 'flag') {
-    return value === undefined ? undefined : new UsageError(`${word} takes no value`)
+    if (value === undefined || ('words' in argument && value.delimiter.raw === '='))
+      return undefined
+    return new UsageError(`${word} takes no value`)
   }
+  if (argument.acceptsEmpty && isOpen) return undefined
   if (value === undefined || (value.node.raw === '' && !argument.acceptsEmpty)) {
     return new UsageError(`${word} needs a value: ${word} ${argument.type.placeholder}`)
   }
@@ -186,12 +198,13 @@ function spell(node: OptionNode): string {
 }
 
 function readValue(argument: Argument, texts: readonly string[], mistakes: UsageError[]): unknown {
-  if (argument.kind === 'flag') return texts.length > 0
+  if (argument.kind === 'flag' && !('read' in argument)) return texts.length > 0
   try {
     return argument.read(texts)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    const label = argument.kind === 'option' ? `--${argument.long}` : argument.type.placeholder
+    const isNamed = argument.kind !== 'positional'
+    const label = isNamed ? `--${argument.long}` : argument.type.placeholder
     mistakes.push(new UsageError(`${label}: ${error.message}`, { hint: error.hint }))
     return undefined
   }

@@ -125,6 +125,37 @@ export const registry: readonly Entry[] = [
     ],
   },
   {
+    name: 'pcr',
+    summary: 'compute, sign and check what a boot measures',
+    entries: [
+      {
+        name: 'calculate',
+        summary: 'compute PCR 11 of a unified kernel image in each phase of the boot',
+        load: async () => (await import('./commands/pcr-calculate.ts')).pcrCalculate,
+      },
+      {
+        name: 'sign',
+        summary: 'sign the states of PCR 11 in which secrets may be opened',
+        load: async () => (await import('./commands/pcr-sign.ts')).pcrSign,
+      },
+      {
+        name: 'policy-digest',
+        summary: 'print what a key that is elsewhere has to sign',
+        load: async () => (await import('./commands/pcr-policy-digest.ts')).pcrPolicyDigest,
+      },
+      {
+        name: 'join',
+        summary: 'put signatures where they belong that were made elsewhere',
+        load: async () => (await import('./commands/pcr-join.ts')).pcrJoin,
+      },
+      {
+        name: 'verify',
+        summary: 'check signed PCR policies against the image they are for',
+        load: async () => (await import('./commands/pcr-verify.ts')).pcrVerify,
+      },
+    ],
+  },
+  {
     name: 'completion',
     summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completion,

@@ -21,7 +21,8 @@ export function formatVerification(verification: Verification, context: Context)
   ].join('')
 }
 
-function formatFinding(finding: Finding, context: Context): string {
+/** One line: what was checked, and what came out. */
+export function formatFinding(finding: Finding, context: Context): string {
   const { check } = finding
   if (finding.ok) {
     const note = finding.note === undefined ? '' : `: ${printable(finding.note)}`
@@ -37,7 +38,11 @@ function label(text: string, style: Style, context: Context): string {
   return paint(context, context.stdout, style, text.padEnd(5))
 }
 
-function formatVerdict({ path, verdict, findings }: Verification, context: Context): string {
+/** The last line: what all findings together amount to. */
+export function formatVerdict(
+  { path, verdict, findings }: Pick<Verification, 'path' | 'verdict' | 'findings'>,
+  context: Context,
+): string {
   const { stdout } = context
   const failed = new Set(findings.flatMap((each) => (each.ok || each.unproven ? [] : [each.check])))
   switch (verdict) {

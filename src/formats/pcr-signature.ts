@@ -54,11 +54,24 @@ const DIGEST_SIZE = 32
  * @throws FormatError where it is not such an object.
  */
 export function parsePcrSignatures(bytes: Uint8Array): PcrSignatures {
+  return readPcrSignatures(parsePcrSignatureObject(bytes))
+}
+
+/**
+ * The JSON as it is, with everything in it that nobody knows.
+ *
+ * @throws FormatError where it is no JSON object.
+ */
+export function parsePcrSignatureObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   if (bytes.length > MAX_SIZE) {
     const message = `${bytes.length} bytes, at most ${MAX_SIZE} are read`
     throw new FormatError(FORMAT, 'TOO_LARGE', message)
   }
-  const object = parseObject(bytes)
+  return parseObject(bytes)
+}
+
+/** The signatures in such an object. @throws FormatError where one is not of that form. */
+export function readPcrSignatures(object: Readonly<Record<string, unknown>>): PcrSignatures {
   const banks = PCR_BANKS.filter((bank) => Object.hasOwn(object, bank))
   return new Map(banks.map((bank) => [bank, readBank(bank, object[bank])]))
 }

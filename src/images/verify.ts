@@ -3,7 +3,7 @@
 import { toHex } from '../bytes/hex.ts'
 import { parseImagePolicy } from '../formats/image-policy.ts'
 import { extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
-import { type Check, type Finding, runChecks } from './checks/finding.ts'
+import { type Check, type Finding, judge, runChecks, type Verdict } from './checks/finding.ts'
 import { predictReaders } from './checks/predict-readers.ts'
 import type { ReaderVerdict } from './checks/reader-verdict.ts'
 import { imagePolicy, sidecars } from './checks/readers.ts'
@@ -26,7 +26,7 @@ export interface Verification {
    * `ok`: everything is as it must be and a given certificate vouches for it. `unproven`: nothing
    * is wrong, but not everything could be shown, such as who signed. `wrong`: something is.
    */
-  readonly verdict: 'ok' | 'unproven' | 'wrong'
+  readonly verdict: Verdict
   /** In the order of {@link CHECKS}; checks with nothing to look at are left out. */
   readonly findings: readonly Finding[]
   /** Computed from the image, lower-case hexadecimal; absent where there is no hash tree. */
@@ -91,10 +91,4 @@ export async function verifyImage(
   } finally {
     await image.close()
   }
-}
-
-function judge(findings: readonly Finding[]): Verification['verdict'] {
-  const failed = findings.filter((finding) => !finding.ok)
-  if (failed.some(({ unproven }) => !unproven)) return 'wrong'
-  return failed.length > 0 ? 'unproven' : 'ok'
 }

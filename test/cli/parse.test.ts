@@ -6,6 +6,7 @@ import {
   options,
   positional,
   positionals,
+  wordFlag,
 } from '../../src/cli/arguments.ts'
 import { UsageErrors } from '../../src/cli/errors.ts'
 import { parseArguments } from '../../src/cli/parse.ts'
@@ -191,5 +192,50 @@ describe('refuses', () => {
     ],
   ])('%s', async (_, argv, expected) => {
     expect(await mistakes(...argv)).toEqual(expected)
+  })
+})
+
+describe('an option for which nothing says something', () => {
+  const emptiable = {
+    place: optionalPositional({ type: text('PLACE'), description: '' }),
+    name: options({ long: 'name', type: text('NAME'), acceptsEmpty: true, description: '' }),
+  }
+  const names = async (...argv: string[]) => (await parseArguments('test', emptiable, argv)).name
+
+  test.each([
+    [['--name='], ['']],
+    [['--name=', 'x'], ['']],
+    [['x', '--name='], ['']],
+    [
+      ['--name=', '--name=a', '--name='],
+      ['', 'a', ''],
+    ],
+  ])('%j is %j', async (argv, expected) => expect(await names(...argv)).toEqual(expected))
+
+  test('still needs its =', async () => {
+    await expect(names('--name')).rejects.toBeInstanceOf(UsageErrors)
+    await expect(names('--name=', '--name')).rejects.toBeInstanceOf(UsageErrors)
+  })
+})
+
+describe('a flag that may say how', () => {
+  const table = {
+    place: optionalPositional({ type: text('PLACE'), description: '' }),
+    json: wordFlag({ long: 'json', short: 'j', words: ['short', 'off'], description: '' }),
+  }
+  const json = async (...argv: string[]) => (await parseArguments('test', table, argv)).json
+
+  test.each([
+    [[], undefined],
+    [['--json'], ''],
+    [['-j'], ''],
+    [['--json=short'], 'short'],
+    [['--json', 'short'], ''],
+  ])('%j is %j', async (argv, expected) => expect(await json(...argv)).toBe(expected))
+
+  test('knows its words', async () => {
+    await expect(json('--json=long')).rejects.toMatchObject({
+      errors: [{ message: "--json: 'long' is not one of short, off" }],
+    })
   })
 })

@@ -66,6 +66,14 @@ describe.runIf(available('/usr/bin/time', 'openssl'))('resident memory', () => {
     expect(peakOf(['wrap', filesystem, ...options])).toBeLessThan(LIMIT)
   })
 
+  test('of measuring an initrd of 2 GiB and of signing for it is less than 256 MiB', () => {
+    const initrd = join(folder, 'initrd')
+    writeFile(initrd, 'cpio')
+    truncateSync(initrd, 2 * GIB)
+    const sections = ['--linux', initrd, '--initrd', initrd, '--private-key', key.privateKey]
+    expect(peakOf(['pcr', 'sign', ...sections])).toBeLessThan(LIMIT)
+  })
+
   /** One file of three quarters of the size, and many of a MiB. */
   function writeBigTree(size: number): void {
     writeRelease(tree, 'sysext', 'big')

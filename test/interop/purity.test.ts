@@ -4,6 +4,7 @@ import { cpSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'no
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { everyCommand } from '../support/commands.ts'
+import { makeUki } from '../support/pe.ts'
 import { output, run } from '../support/run.ts'
 import { prose, writeFile } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -21,6 +22,7 @@ describe.runIf(available('root', 'strace', 'mksquashfs'))('an unprivileged user'
     sysext: join(folder, 'sysext'),
     confext: join(folder, 'confext'),
     squashfs: join(folder, 'filesystem.squashfs'),
+    uki: join(folder, 'linux.efi'),
   }
 
   beforeAll(() => {
@@ -31,6 +33,8 @@ describe.runIf(available('root', 'strace', 'mksquashfs'))('an unprivileged user'
     writeFile(join(trees.sysext, 'usr/share/large'), prose(20_000_000))
     symlinkSync('large', join(trees.sysext, 'usr/share/link'))
     output(tool('mksquashfs'), [trees.sysext, trees.squashfs, '-quiet', '-no-progress'])
+    const room = { name: '.pcrsig', content: ' '.repeat(32_768) }
+    writeFile(trees.uki, makeUki([{ name: '.initrd', content: prose(20_000_000) }, room]))
     makeFolderOfNobody(work)
     const entry = {
       input: join(trees.sysext, 'usr/bin/hello'),

@@ -11,11 +11,11 @@ export interface Call {
  * Calls of every command.
  *
  * @param folder Where everything is written; empty at first.
- * @param trees The sysext hello, the confext site, and a squashfs file.
+ * @param trees The sysext hello, the confext site, a squashfs file, and a UKI with room for signatures.
  */
 export function everyCommand(
   folder: string,
-  trees: { readonly sysext: string; readonly confext: string; readonly squashfs: string },
+  trees: Readonly<Record<'sysext' | 'confext' | 'squashfs' | 'uki', string>>,
 ): readonly Call[] {
   const keys = join(folder, 'keys')
   const certificate = ['--certificate', join(keys, 'release.crt')]
@@ -32,6 +32,9 @@ export function everyCommand(
   const credential = join(folder, 'hello.cred')
   const rekeyed = join(folder, 'rekeyed')
   const manifest = join(trees.sysext, '../batch.jsonl')
+  const uki = ['--uki', trees.uki]
+  const signatures = join(folder, 'signatures.json')
+  const placed = (name: string) => ['--output', join(folder, `${name}.efi`)]
   return [
     {
       name: 'cred setup',
@@ -80,6 +83,17 @@ export function everyCommand(
       name: 'unpack',
       args: ['unpack', image('hello_3'), join(folder, 'unpacked'), ...certificate],
     },
+    { name: 'pcr calculate', args: ['pcr', 'calculate', ...uki] },
+    {
+      name: 'pcr sign',
+      args: ['pcr', 'sign', ...uki, ...signing, '--signatures', signatures, ...placed('signed')],
+    },
+    { name: 'pcr policy-digest', args: ['pcr', 'policy-digest', ...uki, ...certificate] },
+    {
+      name: 'pcr join',
+      args: ['pcr', 'join', signatures, ...uki, ...certificate, ...placed('joined')],
+    },
+    { name: 'pcr verify', args: ['pcr', 'verify', join(folder, 'joined.efi'), ...certificate] },
     { name: 'help', args: ['--help'] },
     { name: 'version', args: ['--version'] },
     { name: 'completion', args: ['completion', 'bash'] },

@@ -16,6 +16,7 @@
  *     flip FILE OFFSET      flips one bit of a byte; a negative offset counts from the end
  *     cut FILE SIZE         shortens the file
  *     append FILE 'TEXT'
+ *     uki FILE VERSION .NAME=TEXT…   makes an image with a stub of this version and sections, `@` a file
  *     copy FILE FILE, remove FILE, mkdir DIR, link TARGET FILE, mode OCTAL FILE
  *
  * Lines `-- path --` at the end begin files, which are there before the first command runs.
@@ -35,6 +36,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { runExtsign } from './extsign.ts'
+import { makeUki } from './pe.ts'
 import type { RunResult } from './run.ts'
 
 interface Step {
@@ -153,6 +155,15 @@ const actions: Readonly<Record<string, (args: string[], state: State) => void>> 
   },
   cut: ([file = '', size = ''], { folder }) => truncateSync(join(folder, file), Number(size)),
   append: ([file = '', text = ''], { folder }) => appendFileSync(join(folder, file), text),
+  uki([file = '', stub = '', ...sections], { folder }) {
+    const made = sections.map((section) => {
+      const at = section.indexOf('=')
+      const text = section.slice(at + 1)
+      const content = text.startsWith('@') ? readFileSync(join(folder, text.slice(1))) : text
+      return { name: section.slice(0, at), content }
+    })
+    writeFileSync(join(folder, file), makeUki(made, { stub }))
+  },
   copy: ([from = '', to = ''], { folder }) => copyFileSync(join(folder, from), join(folder, to)),
   remove: ([file = ''], { folder }) => rmSync(join(folder, file), { recursive: true }),
   mkdir: ([path = ''], { folder }) => void mkdirSync(join(folder, path), { recursive: true }),

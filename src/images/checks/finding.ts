@@ -51,3 +51,13 @@ export async function runChecks<Subject>(
   }
   return findings
 }
+
+/** `ok`: all is as it must be. `unproven`: nothing is wrong, not all is shown. `wrong`: something is. */
+export type Verdict = 'ok' | 'unproven' | 'wrong'
+
+/** What all findings together amount to. */
+export function judge(findings: readonly Finding[]): Verdict {
+  const failed = findings.filter((finding) => !finding.ok)
+  if (failed.some(({ unproven }) => !unproven)) return 'wrong'
+  return failed.length > 0 ? 'unproven' : 'ok'
+}

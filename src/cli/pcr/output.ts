@@ -1,0 +1,75 @@
+/** Where the results of `pcr sign`, `policy-digest` and `join` go. */
+
+import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { createOutput } from '../../files/output.ts'
+import { formatJsonText } from '../../formats/json-text.ts'
+import type { PcrSignatureDocument } from '../../formats/pcr-signature-document.ts'
+import type { UkiFile } from '../../policies/open-uki.ts'
+import { type ProfileSignatures, placeSignatures } from '../../policies/place.ts'
+import type { ValuesOf } from '../arguments.ts'
+import type { Context } from '../context.ts'
+import { blame, UsageError } from '../errors.ts'
+import { printable } from '../terminal.ts'
+import { formatAlways } from './json.ts'
+import type { jsonOption, placementOptions } from './options.ts'
+
+export type PlacementValues = ValuesOf<typeof placementOptions> & ValuesOf<typeof jsonOption>
+
+/** What is wrong with the options for outputs, before any work is done for them. */
+export function assertPlaceable(
+  { output, signatures, force, stripAuthenticode }: PlacementValues,
+  uki: string | undefined,
+): void {
+  if (output !== undefined && uki === undefined) {
+    throw new UsageError('--output is for the UKI of --uki', {
+      hint: '--signatures writes the JSON to a file',
+    })
+  }
+  if (output === undefined && stripAuthenticode) {
+    throw new UsageError('--strip-authenticode is about the UKI of --output')
+  }
+  if (output === undefined && signatures === undefined && force) {
+    throw new UsageError('--force is about --output and --signatures')
+  }
+}
+
+/** A UKI that is open, and what each of its profiles gets. */
+export interface Placement {
+  readonly uki: UkiFile
+  readonly profiles: readonly ProfileSignatures[]
+}
+
+/** Writes the JSON and the UKI where they are wanted; what is wanted nowhere goes to standard output. */
+export async function writeSignatures(
+  document: PcrSignatureDocument,
+  placement: Placement | undefined,
+  values: PlacementValues,
+  context: Context,
+): Promise<void> {
+  const { output, signatures, force, stripAuthenticode, json } = values
+  if (signatures !== undefined) {
+    await writeText(signatures, `${formatJsonText(document, 'short')}\n`, force)
+  }
+  if (output !== undefined && placement) {
+    const options = { output, force, stripAuthenticode }
+    const { uki, profiles } = placement
+    await placeSignatures(uki, profiles, options).catch(blame(uki.path))
+    context.stderr.write(
+      `extsign: note: sign ${printable(output)} for Secure Boot now: its content has changed, and with it PCR 4\n`,
+    )
+  }
+  if ((output === undefined && signatures === undefined) || json !== undefined) {
+    context.stdout.write(formatAlways(document, json, context))
+  }
+}
+
+async function writeText(path: string, text: string, force: boolean): Promise<void> {
+  const output = await createOutput(path, { force })
+  try {
+    await output.write(encodeUtf8(text), 0)
+    await output.commit()
+  } catch (error) {
+    await output.abort()
+    throw error
+  }
+}
