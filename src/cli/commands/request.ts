@@ -3,12 +3,12 @@
 import { relative, resolve, sep } from 'node:path'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { createOutput } from '../../files/output.ts'
-import { formatSigningRequest } from '../../formats/signing-request.ts'
+import { formatSigningRequest, type RequestItem } from '../../formats/signing-request.ts'
 import { requestSignatures } from '../../requests/request.ts'
 import { flag, option, positionals } from '../arguments.ts'
 import { threadsOption, watch } from '../build-options.ts'
 import { defineCommand } from '../command.ts'
-import { ExitCode, UsageError } from '../errors.ts'
+import { blame, ExitCode, UsageError } from '../errors.ts'
 import { stateOptions } from '../pcr/options.ts'
 import { progressLine } from '../progress.ts'
 import { printable } from '../terminal.ts'
@@ -54,17 +54,23 @@ export const request = defineCommand({
     const root = resolve(context.cwd, values.root ?? '.')
     const paths = values.files.map((path) => insideOf(root, resolve(context.cwd, path), path))
     const line = progressLine(context, values.quiet)
-    const found = await requestSignatures({
+    const options = {
       root,
-      paths,
       verifyData: !noVerifyData,
       reference: policyref,
       threads,
       onProgress: watch(line, context.interrupts()),
       ...(phase.length > 0 && { phases: phase }),
       ...(bank.length > 0 && { banks: bank }),
-    }).finally(line.clear)
-    const document = formatSigningRequest(found)
+    }
+    const items: RequestItem[] = []
+    for (const path of paths) {
+      const found = await requestSignatures({ ...options, paths: [path] })
+        .catch(blame(path))
+        .finally(line.clear)
+      items.push(...found.items)
+    }
+    const document = formatSigningRequest({ items })
     if (output === undefined) {
       context.stdout.write(document)
       return ExitCode.done
@@ -77,7 +83,7 @@ export const request = defineCommand({
       await made.abort()
     }
     if (!values.quiet) {
-      for (const { purpose, subject } of found.items) {
+      for (const { purpose, subject } of items) {
         context.stdout.write(`${purpose}  ${printable(subject)}\n`)
       }
     }
