@@ -16,6 +16,7 @@ import { verifyPolicies } from '../../src/policies/verify.ts'
 import { attachGroup, checkResponse } from '../../src/requests/attach.ts'
 import { requestSignatures } from '../../src/requests/request.ts'
 import { signRequest } from '../../src/requests/sign.ts'
+import { extsign } from '../cli/fake-context.ts'
 import { buildImage, certificateOf, signingWith } from '../images/fixtures.ts'
 import { makeTestKey, signRaw, type TestKey } from '../keys/test-keys.ts'
 import { room, writeUki } from '../policies/images.ts'
@@ -151,6 +152,18 @@ describe('UKIs', () => {
     // It has no key of its own for machines to enrol.
     const failed = findings.filter(({ ok, check }) => !ok && check !== 'public key')
     expect(failed).toEqual([])
+  })
+
+  test('are those that are signed at once', async () => {
+    const root = newFolder()
+    const linux = join(root, 'linux.efi')
+    const key = join(root, 'pcr.key')
+    writeFileSync(key, rsa.keyPem, { mode: 0o600 })
+    const atOnce = join(root, 'at-once.efi')
+    const args = ['pcr', 'sign', '--uki', linux, '--private-key', key, '--output', atOnce]
+    expect(await extsign(args)).toMatchObject({ code: 0 })
+    await attach(root, await respond(root, ['linux.efi']))
+    expect(readFileSync(linux).equals(readFileSync(atOnce))).toBe(true)
   })
 
   test('take nothing that is not theirs', async () => {
