@@ -129,6 +129,15 @@ export {
   type VerifyPoliciesOptions,
   verifyPolicies,
 } from './policies/verify.ts'
+export {
+  type AttachGroup,
+  type AttachOptions,
+  type AttachResult,
+  attachGroup,
+  checkResponse,
+} from './requests/attach.ts'
+export { type RequestOptions, requestSignatures } from './requests/request.ts'
+export { type SignRequestOptions, signRequest } from './requests/sign.ts'
 export type { Carrier, CarrierKind, Examined, KeyState } from './rotation/carrier.ts'
 export {
   type CredentialTurn,

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 /** As in docs/architecture.md: a folder imports from its own line and from lines below. */
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'cli'],
-  ['project'],
+  ['project', 'requests'],
   ['rotation'],
   ['trust'],
   ['images', 'credentials', 'policies'],

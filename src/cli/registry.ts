@@ -38,6 +38,21 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('./commands/wrap.ts')).wrap,
   },
   {
+    name: 'request',
+    summary: 'write down what has to be signed elsewhere',
+    load: async () => (await import('./commands/request.ts')).request,
+  },
+  {
+    name: 'sign',
+    summary: 'sign what was written down, where the key is',
+    load: async () => (await import('./commands/sign.ts')).sign,
+  },
+  {
+    name: 'attach',
+    summary: 'put signatures that were made elsewhere into their files',
+    load: async () => (await import('./commands/attach.ts')).attach,
+  },
+  {
     name: 'resign',
     summary: 'replace the signature of finished images, and nothing else in them',
     load: async () => (await import('./commands/resign.ts')).resign,

@@ -40,10 +40,14 @@ export async function forEachImage(
 }
 
 /** An image that is not in order is worse than one that could not be written. */
-export function exitCodeOf(reports: readonly SealingReport[]): number {
-  const codes = reports.flatMap((report) => ('error' in report ? [report.error.code] : []))
+export function exitCodeOf(reports: readonly object[]): number {
+  const codes = reports.flatMap((report) => ('error' in report ? [codeOf(report.error)] : []))
   if (codes.length === 0) return ExitCode.done
   return codes.every((code) => code === 'NOT_VERIFIED') ? ExitCode.wanting : ExitCode.failed
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }
 
 export function formatSealing(result: ReplaceResult, dryRun: boolean, context: Context): string {

@@ -4,6 +4,9 @@
  */
 
 import { decodeUtf8 } from '../bytes/utf8.ts'
+import { FormatError } from '../errors.ts'
+import { decodeSignatureLists } from '../formats/efi-signature-list/decode.ts'
+import { decodeVariablePayload } from '../formats/efi-variable/decode.ts'
 import type { SigningRequest } from './signer.ts'
 
 export type Purpose = SigningRequest['purpose']
@@ -38,13 +41,23 @@ export function findPayloadProblem(
     case 'authenticode':
       return payload[0] === SET && payload.length > 64 ? undefined : 'attributes in DER'
     case 'uefi-variable':
-      return payload[0] !== SET && !POLICY_SIZES.includes(payload.length)
-        ? undefined
-        : 'the name and content of a variable'
+      if (!isVariable(payload)) return 'a change of PK, KEK, db or dbx'
+      return digest === 'sha256' ? undefined : 'hashed with SHA-256'
   }
 }
 
 /** @returns whether `text` is the name of a purpose */
 export function isPurpose(text: string): text is Purpose {
   return PURPOSES.some((purpose) => purpose === text)
+}
+
+/** Name, GUID, attributes and time of a Secure Boot variable, and signature lists. */
+function isVariable(payload: Uint8Array): boolean {
+  try {
+    decodeSignatureLists(decodeVariablePayload(payload).data)
+    return true
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    return false
+  }
 }

@@ -4,6 +4,7 @@ import { toHex } from '../../src/bytes/hex.ts'
 import { encodeUtf8 } from '../../src/bytes/utf8.ts'
 import { FormatError } from '../../src/errors.ts'
 import {
+  decodeVariablePayload,
   decodeVariableUpdate,
   encodeVariableUpdate,
   variablePayload,
@@ -46,6 +47,31 @@ test('decoding inverts encoding', () => {
       })
     }),
   )
+})
+
+test('what was asked to be signed is read back, and nothing else', () => {
+  const anyUpdate = fc.record({
+    variable: fc.constantFrom('PK', 'KEK', 'db', 'dbx'),
+    append: fc.boolean(),
+    time: fc.nat(2 ** 31).map((seconds) => new Date(seconds * 1000)),
+    data: fc.uint8Array({ maxLength: 64 }),
+  })
+  fc.assert(
+    fc.property(anyUpdate, fc.nat(200), (update, cut) => {
+      const payload = variablePayload(update)
+      expect(decodeVariablePayload(payload)).toEqual(update)
+      const head = payload.length - update.data.length
+      if (cut < head)
+        expect(() => decodeVariablePayload(payload.slice(0, cut))).toThrow(FormatError)
+    }),
+  )
+  const wrong = variablePayload({ variable: 'db', data, time })
+  for (const offset of [0, 4, 20]) {
+    const other = wrong.slice()
+    other[offset]! ^= 1
+    expect(() => decodeVariablePayload(other)).toThrow('does not begin with a Secure Boot variable')
+  }
+  expect(() => decodeVariablePayload(new Uint8Array(2 * 1024 * 1024 + 1))).toThrow('at most')
 })
 
 test('any bytes give a value that encodes to them, or a FormatError', () => {

@@ -34,6 +34,8 @@ export function everyCommand(
   const manifest = join(trees.sysext, '../batch.jsonl')
   const uki = ['--uki', trees.uki]
   const signatures = join(folder, 'signatures.json')
+  const requested = join(folder, 'request.json')
+  const returned = join(folder, 'response.json')
   const placed = (name: string) => ['--output', join(folder, `${name}.efi`)]
   return [
     {
@@ -106,6 +108,19 @@ export function everyCommand(
     {
       name: 'unpack',
       args: ['unpack', image('hello_3'), join(folder, 'unpacked'), ...certificate],
+    },
+    {
+      name: 'resign',
+      args: ['resign', image('hello_1'), ...signing, '--omit-certificate'],
+    },
+    {
+      name: 'request',
+      args: ['request', image('hello_1'), trees.uki, '--root', '/', '--output', requested],
+    },
+    { name: 'sign', args: ['sign', requested, ...signing, '--output', returned] },
+    {
+      name: 'attach',
+      args: ['attach', returned, '--root', '/', ...certificate, '--dry-run'],
     },
     { name: 'pcr calculate', args: ['pcr', 'calculate', ...uki] },
     {

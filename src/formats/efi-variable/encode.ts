@@ -10,6 +10,7 @@ import {
   REVISION,
   SECURE_BOOT_ATTRIBUTES,
   SECURE_BOOT_VARIABLES,
+  type SecureBootVariable,
   TYPE_EFI_GUID,
   type VariableUpdate,
 } from './layout.ts'
@@ -20,16 +21,15 @@ import {
  * @throws RangeError where the time has fractions of a second or does not fit.
  */
 export function variablePayload(update: VariableUpdate): Uint8Array {
-  const { variable, data, time, append } = update
+  const { variable, data, time, append = false } = update
+  return concat(variableHead(variable, append), encodeTime(time), data)
+}
+
+/** What is signed in front of the time, the same for every change of a variable. */
+export function variableHead(variable: SecureBootVariable, append: boolean): Uint8Array {
   const name = Uint8Array.from([...variable].flatMap((letter) => [letter.charCodeAt(0), 0]))
   const attributes = append ? SECURE_BOOT_ATTRIBUTES | APPEND_WRITE : SECURE_BOOT_ATTRIBUTES
-  return concat(
-    name,
-    encode(guid, SECURE_BOOT_VARIABLES[variable]),
-    encode(u32le, attributes),
-    encodeTime(time),
-    data,
-  )
+  return concat(name, encode(guid, SECURE_BOOT_VARIABLES[variable]), encode(u32le, attributes))
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Authenticated variables of UEFI firmware (`.auth`). */
 
-export { decodeVariableUpdate, type SignedVariable } from './decode.ts'
+export { decodeVariablePayload, decodeVariableUpdate, type SignedVariable } from './decode.ts'
 export { encodeVariableUpdate, variablePayload } from './encode.ts'
 export {
   SECURE_BOOT_VARIABLES,
