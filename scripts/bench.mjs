@@ -20,6 +20,7 @@ import { compare } from './bench/measure.mjs'
 import { providePackageTree } from './bench/package-tree.mjs'
 import { pcrDuels } from './bench/pcr-duels.mjs'
 import { mountMachineId, mountTree, moveToDisk } from './bench/peers.mjs'
+import { resignDuels } from './bench/resign-duels.mjs'
 import { formatTable } from './bench/table.mjs'
 import { prepare } from './prepare.mjs'
 import { cacheFolder } from './provision/cache.mjs'
@@ -92,12 +93,12 @@ async function runDuels() {
     fill(inMemory, tree)
     const duels = [...buildDuels(inMemory), ...hashDuels(inMemory, makeLarge(inMemory))]
     run('In memory', inMemory, [...duels, startDuel()])
-    await runCredentials(inMemory)
     run('PCR policies, in memory', inMemory, pcrDuels(inMemory))
+    await runCredentials(inMemory)
     const onDisk = /** @type {const} */ ({ folder: disk, where: 'disk' })
     fill(onDisk, tree)
     moveToDisk(disk)
-    run('On disk', onDisk, buildDuels(onDisk))
+    run('On disk', onDisk, [...buildDuels(onDisk), ...resignDuels(onDisk)])
     return 0
   } finally {
     rmSync(memory, { recursive: true, force: true })

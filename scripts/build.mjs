@@ -60,8 +60,8 @@ async function buildCommand() {
     // Not minified: it would start no faster, and people should be able to read what signs for them.
     sourcemap: 'linked',
     sourcesContent: false,
-    // Finds its .wasm file through __dirname, which a bundle has not.
-    external: ['@bokuweb/zstd-wasm'],
+    // zstd-wasm finds its .wasm file through __dirname, which a bundle has not; pkcs11js is optional.
+    external: ['@bokuweb/zstd-wasm', 'pkcs11js'],
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Everything the tests need besides this repository: host tools, reference trees, guests of virtual
- * machines, real packages, Node releases. Kept in `$EXTSIGN_CACHE` (`~/.cache/extsign`); what is there
+ * machines, real packages, Node releases, a compiled package. Kept in `$EXTSIGN_CACHE` (`~/.cache/extsign`); what is there
  * stays as it is.
  *
  *     node scripts/setup.mjs
@@ -15,6 +15,7 @@ import { findTool, isRoot, provideHostTools } from './provision/host-tools.mjs'
 import { withLock } from './provision/lock.mjs'
 import { provideNodeVersions } from './provision/node-versions.mjs'
 import { providePackages } from './provision/packages.mjs'
+import { providePkcs11js } from './provision/pkcs11js.mjs'
 import { provideTree } from './provision/trees.mjs'
 
 /** @typedef {import('./provision/trees.mjs').TreeName} TreeName */
@@ -27,6 +28,7 @@ export function setUp() {
   return withLock(cacheFolder(), async () => {
     if (process.platform !== 'linux') return ['Linux, which every tool that examines images needs']
     const missing = await provideHostTools()
+    missing.push(...(await providePkcs11js()))
     await provideNodeVersions()
     if (!isRoot()) return [...missing, 'root, to enter the reference trees and to mount images']
     if (!findTool('mmdebstrap')) return missing

@@ -79,6 +79,8 @@ export type KeyErrorCode =
   | 'EXISTS'
   | 'BAD_SIGNATURE'
   | 'BAD_OPTION'
+  | 'SIGNER_FAILED'
+  | 'TIMED_OUT'
 
 /** A key, certificate or signature is missing, unreadable or does not fit. */
 export class KeyError extends ExtsignError<KeyErrorCode> {}

@@ -48,6 +48,8 @@ export type {
   Signing,
   WrapOptions,
 } from './images/options.ts'
+export { type ResignOptions, type ResignResult, resignImage } from './images/resign.ts'
+export { type ReplaceOptions, replaceSignature } from './images/sealing/replace-signature.ts'
 export {
   attachSignature,
   type RootHashSignature,
@@ -83,8 +85,19 @@ export {
 } from './keys/policy-key.ts'
 export { type PolicySigner, type PolicySignerOptions, policySigner } from './keys/policy-signer.ts'
 export type { Signer, SigningRequest } from './keys/signer.ts'
+export { type AgentSignerOptions, agentSigner } from './keys/signers/agent-signer.ts'
+export type { LoadedSigner } from './keys/signers/checked-signer.ts'
+export { type CommandSignerOptions, commandSigner } from './keys/signers/command-signer.ts'
+export { type KeySource, type OpenSignerOptions, openSigner } from './keys/signers/open-signer.ts'
+export { type Pkcs11SignerOptions, pkcs11Signer } from './keys/signers/pkcs11-signer.ts'
+export {
+  type Agent,
+  type AgentEvent,
+  type AgentOptions,
+  startAgent,
+} from './keys/signers/start-agent.ts'
 export { openTpm, type Tpm } from './keys/tpm/index.ts'
-export { readTrustDirectories, type TrustStore } from './keys/trust.ts'
+export { type IgnoredFile, readTrustDirectories, type TrustStore } from './keys/trust.ts'
 export { embeddedPublicKey } from './policies/embedded-key.ts'
 export type { Comparison, Explanation } from './policies/explain/comparison.ts'
 export type { Difference } from './policies/explain/difference.ts'
@@ -138,4 +151,53 @@ export {
   type VerifyPoliciesOptions,
   verifyPolicies,
 } from './policies/verify.ts'
+export {
+  type AttachGroup,
+  type AttachOptions,
+  type AttachResult,
+  attachGroup,
+  checkResponse,
+} from './requests/attach.ts'
+export { type RequestOptions, requestSignatures } from './requests/request.ts'
+export { type SignRequestOptions, signRequest } from './requests/sign.ts'
+export type { Carrier, CarrierKind, Examined, KeyState } from './rotation/carrier.ts'
+export {
+  type CredentialTurn,
+  credentialCarrier,
+  type OpeningKeys,
+  type SealingTpm,
+} from './rotation/credential.ts'
+export { type ImageTurn, imageCarrier } from './rotation/image.ts'
+export {
+  type PlannedCarrier,
+  planRotation,
+  type RotationOptions,
+  type RotationPlan,
+  type Step,
+} from './rotation/plan.ts'
+export { type PolicyTurn, policyCarrier } from './rotation/policies.ts'
+export { type RunOptions, runRotation, type StepResult } from './rotation/run.ts'
+export { type TrustTurn, trustCarrier } from './rotation/trust.ts'
 export { type Manifest, parseManifest } from './tree/manifest.ts'
+export {
+  checkTrust,
+  findTrustDirectories,
+  type TrustCheck,
+  type TrustCheckOptions,
+} from './trust/check.ts'
+export {
+  type EnrolledVariable,
+  type Enrollment,
+  type EnrollmentOptions,
+  makeEnrollment,
+} from './trust/enrollment.ts'
+export {
+  type InstalledCertificate,
+  type InstallOptions,
+  installCertificates,
+} from './trust/install.ts'
+export {
+  attachVariableSignature,
+  requestVariableSignature,
+  signVariable,
+} from './trust/uefi-variable.ts'

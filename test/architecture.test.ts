@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 /** As in docs/architecture.md: a folder imports from its own line and from lines below. */
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'cli'],
-  ['project'],
+  ['project', 'requests'],
+  ['rotation'],
+  ['trust'],
   ['images', 'credentials', 'policies'],
   ['tree', 'keys', 'files'],
   ['formats'],
@@ -15,7 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
 ]
 
 /** Given other modules in their place, what is not in these folders would run in a browser. */
-const USES_NODE = LAYERS.slice(0, 4).flat().concat('crypto', 'compression')
+const USES_NODE = LAYERS.slice(0, 6).flat().concat('crypto', 'compression')
 
 /** Every package and where it may be imported. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -25,8 +27,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@peculiar/webcrypto': ['keys/make-key-pair.ts'],
   'cmd-ts': ['cli/'],
   picomatch: ['tree/'],
-  'smol-toml': ['cli/credential/manifest-toml.ts'],
+  'smol-toml': ['cli/credential/manifest-toml.ts', 'cli/rotation/read-plan.ts'],
   '@bokuweb/zstd-wasm': ['compression/'],
+  pkcs11js: ['keys/signers/pkcs11-signer.ts'],
 }
 
 /** Modules that run programs, or speak to a network. */
@@ -42,11 +45,42 @@ const FORBIDDEN = [
   'tls',
 ]
 
-/** One exception: a TPM in software is behind a socket, and only its user can name it. */
-const CONNECTS = { file: 'keys/tpm/socket.ts', target: 'node:net' }
+/** A module that runs programs or connects, and the one module that may load it, lazily. */
+interface Outlet {
+  readonly file: string
+  readonly target: string
+  readonly loadedBy: string
+}
 
-/** The other: a secret may come from a program, where its user says so with --allow-commands. */
-const RUNS = { file: 'keys/command-output.ts', target: 'node:child_process' }
+/** The exceptions, each loaded only once its user has named the program or the socket. */
+const OUTLETS: readonly Outlet[] = [
+  // A secret may come from a program, where its user says so with --allow-commands.
+  {
+    file: 'keys/command-output.ts',
+    target: 'node:child_process',
+    loadedBy: 'cli/credential/secret-sources.ts',
+  },
+  // A private key may be with a signing agent, where --private-key names its socket.
+  {
+    file: 'keys/signers/ask-agent.ts',
+    target: 'node:net',
+    loadedBy: 'keys/signers/agent-signer.ts',
+  },
+  // A private key may be a program that signs, where --private-key names it.
+  {
+    file: 'keys/signers/run-command.ts',
+    target: 'node:child_process',
+    loadedBy: 'keys/signers/command-signer.ts',
+  },
+  // A signing agent listens, where `extsign agent` is told on which socket.
+  {
+    file: 'keys/signers/serve-agent.ts',
+    target: 'node:net',
+    loadedBy: 'keys/signers/start-agent.ts',
+  },
+  // A TPM in software is behind a socket, and only its user can name it.
+  { file: 'keys/tpm/socket.ts', target: 'node:net', loadedBy: 'keys/tpm/device.ts' },
+]
 
 interface Import {
   /** Path of the importing file, relative to src. */
@@ -115,22 +149,22 @@ test('modules of Node are used only where the outside world begins', () => {
 test('no module of Node is used that runs programs or speaks to a network', () => {
   const modules = FORBIDDEN.flatMap((name) => [name, `node:${name}`])
   const used = foreign.filter(({ target }) => modules.includes(target))
-  expect(used.toSorted((a, b) => a.file.localeCompare(b.file))).toEqual([RUNS, CONNECTS])
+  expect(used.toSorted((a, b) => a.file.localeCompare(b.file))).toEqual(
+    OUTLETS.map(({ file, target }) => ({ file, target })),
+  )
 })
 
-test('what connects is loaded only once its user has named where to', () => {
-  const name = CONNECTS.file.split('/').at(-1)
-  const loading = own.filter(({ target }) => target === CONNECTS.file)
-  expect(loading).toEqual([{ file: 'keys/tpm/device.ts', target: CONNECTS.file }])
-  const text = readFileSync(join(src, 'keys/tpm/device.ts'), 'utf8')
-  expect(text).toContain(`await import('./${name}')`)
-})
-
-test('what runs programs is loaded only for a manifest that may', () => {
-  const loading = own.filter(({ target }) => target === RUNS.file)
-  expect(loading).toEqual([{ file: 'cli/credential/secret-sources.ts', target: RUNS.file }])
-  const text = readFileSync(join(src, 'cli/credential/secret-sources.ts'), 'utf8')
-  expect(text).toContain("await import('../../keys/command-output.ts')")
+test.each(OUTLETS)('$file is loaded in one place, and only when it is needed', (outlet) => {
+  const { file, loadedBy } = outlet
+  const code = (path: string) => withoutTypeImports(readFileSync(join(src, path), 'utf8'))
+  const loading = files.filter((path) =>
+    importsOf(path, code(path)).some(({ target }) => target === file),
+  )
+  expect(loading).toEqual([loadedBy])
+  const path = relative(dirname(loadedBy), file).replaceAll('\\', '/')
+  const specifier = path.startsWith('.') ? path : `./${path}`
+  expect(code(loadedBy).split(`'${specifier}'`)).toHaveLength(2)
+  expect(code(loadedBy)).toContain(`await import('${specifier}')`)
 })
 
 test('each package is imported in its own place only', () => {
@@ -181,6 +215,11 @@ function resolve(folder: string, specifier: string): string {
 
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*(?:\/\/|\*).*$/gm, '')
+}
+
+/** What only names types is not there at run time. */
+function withoutTypeImports(text: string): string {
+  return withoutComments(text).replace(/^(?:import|export) type \{[^}]*\} from .*$/gm, '')
 }
 
 /** The first part of a path below src: a folder, or a file that stands alone. */

@@ -132,3 +132,10 @@ export function positionals<T>(config: PositionalConfig<T>): PositionalArgument<
     read: (texts) => texts.map((text) => config.type.parse(text)),
   }
 }
+
+/** Any number of arguments, also none; all that are left. */
+export function optionalPositionals<T>(
+  config: PositionalConfig<T>,
+): PositionalArgument<readonly T[]> {
+  return { ...positionals(config), required: false }
+}

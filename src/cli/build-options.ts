@@ -3,6 +3,7 @@
 import type { LayoutOptions, Progress } from '../images/options.ts'
 import { flag, option, type ValuesOf } from './arguments.ts'
 import type { ProgressLine } from './progress.ts'
+import { signerOptions } from './signer-options.ts'
 import { architecture, choice, file, integer, text, uuid } from './types.ts'
 
 const OUTPUT = 'Output'
@@ -54,28 +55,16 @@ export const outputOptions = {
 }
 
 export const signingOptions = {
-  privateKey: option({
-    long: 'private-key',
-    group: SIGNING,
-    type: file,
-    description: 'sign with this key (PEM)',
-  }),
-  certificate: option({
-    long: 'certificate',
-    group: SIGNING,
-    type: file,
-    description: "the key's certificate (PEM or DER)",
-  }),
-  passphraseFile: option({
-    long: 'passphrase-file',
-    group: SIGNING,
-    type: file,
-    description: "a file with the key's passphrase, if it is encrypted",
-  }),
+  ...signerOptions,
   unsigned: flag({
     long: 'unsigned',
     group: SIGNING,
     description: 'do not sign; strict image policies refuse the image',
+  }),
+  deferSignature: flag({
+    long: 'defer-signature',
+    group: SIGNING,
+    description: 'leave room for a signature that extsign attach puts in later',
   }),
 }
 

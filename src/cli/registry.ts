@@ -38,6 +38,26 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('./commands/wrap.ts')).wrap,
   },
   {
+    name: 'request',
+    summary: 'write down what has to be signed elsewhere',
+    load: async () => (await import('./commands/request.ts')).request,
+  },
+  {
+    name: 'sign',
+    summary: 'sign what was written down, where the key is',
+    load: async () => (await import('./commands/sign.ts')).sign,
+  },
+  {
+    name: 'attach',
+    summary: 'put signatures that were made elsewhere into their files',
+    load: async () => (await import('./commands/attach.ts')).attach,
+  },
+  {
+    name: 'resign',
+    summary: 'replace the signature of finished images, and nothing else in them',
+    load: async () => (await import('./commands/resign.ts')).resign,
+  },
+  {
     name: 'verify',
     summary: 'check images: structure, hashes, signature, and whether a host takes them',
     load: async () => (await import('./commands/verify.ts')).verify,
@@ -72,6 +92,11 @@ export const registry: readonly Entry[] = [
         load: async () => (await import('./commands/keys-inspect.ts')).keysInspect,
       },
     ],
+  },
+  {
+    name: 'agent',
+    summary: 'hold a private key and sign for other processes over a socket',
+    load: async () => (await import('./commands/agent.ts')).agent,
   },
   {
     name: 'cred',
@@ -159,6 +184,42 @@ export const registry: readonly Entry[] = [
         load: async () => (await import('./commands/pcr-pcrlock.ts')).pcrPcrlock,
       },
     ],
+  },
+  {
+    name: 'trust',
+    summary: 'install and check what machines trust',
+    entries: [
+      {
+        name: 'install',
+        summary: 'put certificates where systemd looks for them',
+        load: async () => (await import('./commands/trust-install.ts')).trustInstall,
+      },
+      {
+        name: 'check',
+        summary: 'find certificates that are ignored, and images that they do not fit',
+        load: async () => (await import('./commands/trust-check.ts')).trustCheck,
+      },
+      {
+        name: 'esl',
+        summary: 'write certificates and digests as UEFI signature lists',
+        load: async () => (await import('./commands/trust-esl.ts')).trustEsl,
+      },
+      {
+        name: 'auth',
+        summary: 'sign a change of PK, KEK, db or dbx',
+        load: async () => (await import('./commands/trust-auth.ts')).trustAuth,
+      },
+      {
+        name: 'enroll',
+        summary: 'make PK, KEK and db for firmware in setup mode',
+        load: async () => (await import('./commands/trust-enroll.ts')).trustEnroll,
+      },
+    ],
+  },
+  {
+    name: 'rotate',
+    summary: 'move images, PCR policies and credentials from old keys to new ones',
+    load: async () => (await import('./commands/rotate.ts')).rotate,
   },
   {
     name: 'completion',

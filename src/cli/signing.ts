@@ -1,15 +1,11 @@
-/** `--private-key`, `--certificate`, `--passphrase-file` and `--unsigned`, made into a signer. */
+/** A signer for an image, or the wish to have none: `--unsigned`, `--defer-signature`. */
 
-import { KeyError } from '../errors.ts'
 import type { Signing } from '../images/options.ts'
-import { findValidityWarning } from '../keys/certificate.ts'
-import { type FileSigner, type FileSignerOptions, fileSigner } from '../keys/file-signer.ts'
-import { readPassphraseFile } from '../keys/passphrase.ts'
 import type { ValuesOf } from './arguments.ts'
 import type { signingOptions } from './build-options.ts'
 import type { Context } from './context.ts'
 import { UsageError, UsageErrors } from './errors.ts'
-import { printable } from './terminal.ts'
+import { loadSigner } from './signer.ts'
 
 /** What to sign with, and what to tell the user about it. */
 export interface LoadedSigning {
@@ -24,77 +20,41 @@ type SigningValues = ValuesOf<typeof signingOptions>
 /**
  * Opens key and certificate before any work is done for them.
  *
- * @throws UsageErrors where the options do not say how to sign; KeyError from the files.
+ * @throws UsageErrors where the options do not say how to sign; KeyError from the key.
  */
 export async function loadSigning(values: SigningValues, context: Context): Promise<LoadedSigning> {
-  const { privateKey, certificate, passphraseFile } = values
-  const mistakes = findMistakes(values)
-  if (mistakes.length > 0) throw new UsageErrors(mistakes)
-  if (privateKey === undefined || certificate === undefined) {
+  const { unsigned, deferSignature } = values
+  if (unsigned || deferSignature) {
+    const mistakes = findContradictions(values)
+    if (mistakes.length > 0) throw new UsageErrors(mistakes)
     return { signing: undefined, warnings: [], forget: () => undefined }
   }
-  const passphrase =
-    passphraseFile === undefined ? undefined : await readPassphraseFile(passphraseFile)
-  try {
-    const signer = await openSigner(
-      { privateKey, certificate, passphrase: passphrase?.bytes },
-      context,
-    )
-    const validity = findValidityWarning(signer.certificate, context.now(), certificate)
-    return {
-      signing: { signer, certificate: signer.certificate.der },
-      warnings: [
-        ...(passphrase?.warnings ?? []),
-        ...signer.warnings,
-        ...(validity === undefined ? [] : [validity]),
-      ],
-      forget: () => signer.forget(),
-    }
-  } finally {
-    passphrase?.bytes.fill(0)
-  }
-}
-
-/** Asks for the passphrase of an encrypted key when none was given and somebody is there. */
-async function openSigner(options: FileSignerOptions, context: Context): Promise<FileSigner> {
-  try {
-    return await fileSigner(options)
-  } catch (error) {
-    const isLocked = error instanceof KeyError && error.code === 'PASSPHRASE_NEEDED'
-    if (!isLocked || context.askPassphrase === undefined) throw error
-  }
-  const question = `Passphrase of ${printable(options.privateKey)}: `
-  const passphrase = await context.askPassphrase(question)
-  try {
-    return await fileSigner({ ...options, passphrase })
-  } finally {
-    passphrase.fill(0)
-  }
-}
-
-function findMistakes(values: SigningValues): UsageError[] {
-  const { privateKey, certificate, passphraseFile, unsigned } = values
-  if (unsigned) {
-    const given = Object.entries({
-      '--private-key': privateKey,
-      '--certificate': certificate,
-      '--passphrase-file': passphraseFile,
-    })
-    return given.flatMap(([option, value]) =>
-      value === undefined ? [] : [new UsageError(`--unsigned and ${option} exclude each other`)],
-    )
-  }
-  if (privateKey !== undefined && certificate !== undefined) return []
-  if (privateKey !== undefined) {
-    return [
-      new UsageError('--certificate is missing: readers find the key by its certificate', {
-        hint: 'extsign keys new makes a key and its certificate',
-      }),
-    ]
-  }
-  return [
-    new UsageError('--private-key is missing: there is nothing to sign with', {
+  if (values.privateKey === undefined) {
+    throw new UsageError('--private-key is missing: there is nothing to sign with', {
       hint: 'extsign keys new makes a key; --unsigned builds without a signature',
-    }),
-  ]
+    })
+  }
+  const { signer, warnings } = await loadSigner(values, context)
+  return {
+    signing: { signer, certificate: signer.certificate.der },
+    warnings,
+    forget: () => signer.forget(),
+  }
+}
+
+function findContradictions(values: SigningValues): UsageError[] {
+  const without = values.unsigned ? '--unsigned' : '--defer-signature'
+  const others = Object.entries({
+    '--defer-signature': values.unsigned && values.deferSignature,
+    '--private-key': values.privateKey,
+    '--private-key-source': values.privateKeySource,
+    '--certificate': values.certificate,
+    '--passphrase-file': values.passphraseFile,
+    '--signing-timeout': values.signingTimeout,
+  })
+  return others.flatMap(([option, value]) =>
+    value === undefined || value === false
+      ? []
+      : [new UsageError(`${without} and ${option} exclude each other`)],
+  )
 }

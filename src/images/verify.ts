@@ -35,7 +35,8 @@ export interface Verification {
   readonly readers: readonly ReaderVerdict[]
 }
 
-const CHECKS: readonly Check<Subject>[] = [
+/** What protects the file system, whatever is in it. */
+export const SEAL_CHECKS: readonly Check<Subject>[] = [
   partitionTable,
   partitions,
   unusedSpace,
@@ -48,6 +49,10 @@ const CHECKS: readonly Check<Subject>[] = [
   signatureShape,
   signature,
   certificateFingerprint,
+]
+
+const CHECKS: readonly Check<Subject>[] = [
+  ...SEAL_CHECKS,
   filesystem,
   extensionRelease,
   hierarchies,

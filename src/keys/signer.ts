@@ -2,7 +2,7 @@
 
 /** Everything a signing machine needs to know, and nothing it does not. */
 export interface SigningRequest {
-  readonly purpose: 'verity-root-hash' | 'pcr-policy' | 'authenticode'
+  readonly purpose: 'verity-root-hash' | 'pcr-policy' | 'authenticode' | 'uefi-variable'
   /** The bytes to sign, not yet hashed. */
   readonly payload: Uint8Array
   readonly digest: 'sha256' | 'sha384' | 'sha512'

@@ -1,6 +1,7 @@
 /**
  * Certificates in `verity.d` directories, chosen as systemd chooses them (UAPI configuration
- * drop-ins, `src/shared/dissect-image.c`): `*.crt`, regular files, PEM, the first certificate.
+ * drop-ins, `src/shared/dissect-image.c`): `*.crt`, not hidden, regular files, PEM, the first
+ * certificate.
  * systemd looks below /etc, /run, /usr/local/lib and /usr/lib, the first being the strongest.
  */
 
@@ -16,8 +17,23 @@ import { type LoadedCertificate, loadCertificate } from './certificate.ts'
 export interface TrustStore {
   /** In the order in which systemd reads them. */
   readonly certificates: readonly LoadedCertificate[]
-  readonly ignored: readonly { readonly path: string; readonly reason: string }[]
+  readonly ignored: readonly IgnoredFile[]
 }
+
+export interface IgnoredFile {
+  readonly path: string
+  /** Something about its name, a file of that name in a stronger directory, or the file itself. */
+  readonly cause: 'name' | 'override' | 'mask' | 'file'
+  readonly reason: string
+}
+
+/** Where systemd looks below a root, the strongest first. */
+export const VERITY_DIRECTORIES = [
+  'etc/verity.d',
+  'run/verity.d',
+  'usr/local/lib/verity.d',
+  'usr/lib/verity.d',
+] as const
 
 /**
  * Reads trust directories, the strongest first: a file hides those of the same name in later
@@ -30,40 +46,46 @@ export async function readTrustDirectories(
   directories: readonly string[],
   { allowMissing = false }: { readonly allowMissing?: boolean } = {},
 ): Promise<TrustStore> {
-  const ignored: { path: string; reason: string }[] = []
+  const ignored: IgnoredFile[] = []
   const chosen = new Map<string, string>()
   for (const directory of directories) {
     for (const name of await listDirectory(directory, allowMissing)) {
       const path = join(directory, name)
-      const winner = chosen.get(name)
-      const reason = !name.endsWith('.crt')
-        ? 'its name does not end in .crt'
-        : winner !== undefined
-          ? `${winner} hides it`
-          : await findIrregularity(path)
-      if (reason === undefined || reason === MASKED) chosen.set(name, path)
-      if (reason !== undefined) ignored.push({ path, reason })
+      const problem = await findProblem(path, name, chosen.get(name))
+      if (problem === undefined || problem.cause === 'mask') chosen.set(name, path)
+      if (problem !== undefined) ignored.push({ path, ...problem })
     }
   }
 
   const certificates: LoadedCertificate[] = []
-  const masks = new Set(ignored.flatMap(({ path, reason }) => (reason === MASKED ? [path] : [])))
+  const masks = new Set(ignored.flatMap(({ path, cause }) => (cause === 'mask' ? [path] : [])))
   const paths = [...chosen].sort(([a], [b]) => compareBytes(encodeUtf8(a), encodeUtf8(b)))
   for (const [, path] of paths) {
     if (masks.has(path)) continue
     try {
       const certificate = await loadCertificate(path)
       if (certificate.encoding === 'pem') certificates.push(certificate)
-      else ignored.push({ path, reason: 'it is DER, and systemd reads PEM only' })
+      else ignored.push({ path, cause: 'file', reason: 'it is DER, and systemd reads PEM only' })
     } catch (error) {
       if (!(error instanceof KeyError)) throw error
-      ignored.push({ path, reason: error.message })
+      ignored.push({ path, cause: 'file', reason: error.message })
     }
   }
   return { certificates, ignored }
 }
 
-const MASKED = 'it is empty: a mask'
+type Problem = Omit<IgnoredFile, 'path'>
+
+async function findProblem(
+  path: string,
+  name: string,
+  winner: string | undefined,
+): Promise<Problem | undefined> {
+  if (!name.endsWith('.crt')) return { cause: 'name', reason: 'its name does not end in .crt' }
+  if (name.startsWith('.')) return { cause: 'name', reason: 'its name starts with a dot' }
+  if (winner !== undefined) return { cause: 'override', reason: `${winner} hides it` }
+  return findIrregularity(path)
+}
 
 async function listDirectory(path: string, allowMissing: boolean): Promise<string[]> {
   try {
@@ -82,15 +104,20 @@ async function listDirectory(path: string, allowMissing: boolean): Promise<strin
   }
 }
 
-async function findIrregularity(path: string): Promise<string | undefined> {
+async function findIrregularity(path: string): Promise<Problem | undefined> {
+  const unusable = (reason: string): Problem => ({ cause: 'file', reason })
   try {
     const found = await stat(path)
     // /dev/null by its device number on Linux: any empty device will do here.
-    if (found.isCharacterDevice() || (found.isFile() && found.size === 0)) return MASKED
-    return found.isFile() ? undefined : 'it is not a regular file'
+    if (found.isCharacterDevice() || (found.isFile() && found.size === 0)) {
+      return { cause: 'mask', reason: 'it is empty: a mask' }
+    }
+    return found.isFile() ? undefined : unusable('it is not a regular file')
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === undefined) throw error
-    return errno === 'ENOENT' ? 'it is a dangling symlink' : `it cannot be read (${errno})`
+    return unusable(
+      errno === 'ENOENT' ? 'it is a dangling symlink' : `it cannot be read (${errno})`,
+    )
   }
 }

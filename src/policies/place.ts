@@ -69,11 +69,28 @@ export async function placeSignatures(
   profiles: readonly ProfileSignatures[],
   options: PlaceOptions,
 ): Promise<void> {
+  const documents = new Map<PeSection, PcrSignatureDocument>()
+  for (const [section, signatures] of groupBySection(profiles)) {
+    const document = await readSignatureSection(uki.pe, section)
+    documents.set(section, placePcrSignatures(document, signatures))
+  }
+  await writeSignatureSections(uki, documents, options)
+}
+
+/**
+ * Writes `uki` anew, with these contents of its sections `.pcrsig`.
+ *
+ * @throws PolicyError NO_ROOM, SIGNED; FileError.
+ */
+export async function writeSignatureSections(
+  uki: Uki,
+  documents: ReadonlyMap<PeSection, PcrSignatureDocument>,
+  options: PlaceOptions,
+): Promise<void> {
   const { pe } = uki
   if (pe.certificateTable && !options.stripAuthenticode) throw alreadySigned()
   const contents = new Map<PeSection, Uint8Array>()
-  for (const [section, signatures] of groupBySection(profiles)) {
-    const document = placePcrSignatures(await readSignatureSection(pe, section), signatures)
+  for (const [section, document] of documents) {
     contents.set(section, textThatFits(document, section, sectionRoom(pe, section)))
   }
   const { patches, size } = stripCertificates(pe)

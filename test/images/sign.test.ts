@@ -1,4 +1,3 @@
-import * as asn1js from 'asn1js'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes/hex.ts'
 import { decodeSignedData } from '../../src/formats/pkcs7/decode.ts'
@@ -8,8 +7,8 @@ import { attachSignature, requestSignature, signRootHash } from '../../src/image
 import { fingerprintOf } from '../../src/keys/certificate.ts'
 import type { SigningRequest } from '../../src/keys/signer.ts'
 import { verifySignedData } from '../../src/keys/verify-signature.ts'
-import { editDer } from '../formats/edit-der.ts'
 import { readVector } from '../formats/pkcs7/vectors.ts'
+import { growCertificate } from '../keys/grow-certificate.ts'
 import { makeTestKey, signRaw } from '../keys/test-keys.ts'
 
 const ROOT_HASH = '0123456789abcdef'.repeat(4)
@@ -117,24 +116,10 @@ test.each(clocks)('signing in %s warns as the clock demands', async (now, warnin
 test('a message too long for its partition is refused with a way out', async () => {
   const { key, certificate } = makeTestKey('p256', { commonName: 'x'.repeat(64) })
   const signature = signRaw(key, new TextEncoder().encode(ROOT_HASH))
-  const large = growCertificate(certificate)
+  const large = growCertificate(certificate, 12 * 1024)
   await expect(
     attachSignature({ rootHash: ROOT_HASH, signature, certificate: large }),
   ).rejects.toThrow(
     expect.objectContaining({ code: 'TOO_LARGE', hint: expect.stringContaining('certificate') }),
   )
 })
-
-/** The certificate with another extension of 12 KiB. */
-function growCertificate(certificate: Uint8Array): Uint8Array {
-  const SECOND_EXTENSION = [0, 7, 0, 1]
-  const extension = new asn1js.Sequence({
-    value: [
-      new asn1js.ObjectIdentifier({ value: '1.2.3.4' }),
-      new asn1js.OctetString({
-        valueHex: new asn1js.OctetString({ valueHex: new ArrayBuffer(12 * 1024) }).toBER(),
-      }),
-    ],
-  })
-  return editDer(certificate, SECOND_EXTENSION, extension, 'insert')
-}

@@ -47,6 +47,9 @@ describe.runIf(available('root', 'strace', 'mksquashfs'))('an unprivileged user'
     writeFile(join(folder, 'dump'), `13:sha256=${'00'.repeat(32)}\n`)
     const prediction = { banks: ['sha256'], events: [], states: [] }
     writeFile(join(folder, 'prediction.json'), JSON.stringify(prediction))
+    const secrets = { 'old-host-secret': entry['host-secret'], 'host-secret': entry['host-secret'] }
+    const plan = { credentials: [{ files: join(work, 'rekeyed'), ...secrets }] }
+    writeFile(join(folder, 'rotate.json'), JSON.stringify(plan))
   })
 
   test.each(everyCommand(work, trees))(

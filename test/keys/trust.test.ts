@@ -42,7 +42,7 @@ test('a file hides those of the same name in later directories', async () => {
   const store = await readTrustDirectories([strong, weak])
   expect(subjects(store)).toEqual(['a', 'c'])
   expect(store.ignored).toEqual([
-    { path: join(weak, 'x.crt'), reason: `${join(strong, 'x.crt')} hides it` },
+    { path: join(weak, 'x.crt'), cause: 'override', reason: `${join(strong, 'x.crt')} hides it` },
   ])
 })
 
@@ -64,15 +64,24 @@ test('a symlink to /dev/null or an empty file is a mask', async () => {
   const store = await readTrustDirectories([strong, weak])
   expect(subjects(store)).toEqual([])
   expect(store.ignored).toEqual([
-    { path: join(strong, 'empty.crt'), reason: 'it is empty: a mask' },
-    { path: join(strong, 'null.crt'), reason: 'it is empty: a mask' },
-    { path: join(weak, 'empty.crt'), reason: `${join(strong, 'empty.crt')} hides it` },
-    { path: join(weak, 'null.crt'), reason: `${join(strong, 'null.crt')} hides it` },
+    { path: join(strong, 'empty.crt'), cause: 'mask', reason: 'it is empty: a mask' },
+    { path: join(strong, 'null.crt'), cause: 'mask', reason: 'it is empty: a mask' },
+    {
+      path: join(weak, 'empty.crt'),
+      cause: 'override',
+      reason: `${join(strong, 'empty.crt')} hides it`,
+    },
+    {
+      path: join(weak, 'null.crt'),
+      cause: 'override',
+      reason: `${join(strong, 'null.crt')} hides it`,
+    },
   ])
 })
 
 test('what is no certificate file is ignored with its reason, and hides nothing', async () => {
   const path = directory({
+    '.c.crt': a.certificatePem,
     'a.pem': a.certificatePem,
     'b.crt.bak': a.certificatePem,
     'der.crt': a.certificate,
@@ -87,6 +96,7 @@ test('what is no certificate file is ignored with its reason, and hides nothing'
   expect(subjects(store)).toEqual(['b', 'a'])
   const reasons = store.ignored.map((item) => [item.path.slice(path.length + 1), item.reason])
   expect(Object.fromEntries(reasons)).toEqual({
+    '.c.crt': 'its name starts with a dot',
     'a.pem': 'its name does not end in .crt',
     'b.crt.bak': 'its name does not end in .crt',
     'dangling.crt': 'it is a dangling symlink',

@@ -31,6 +31,7 @@ describe.each(['README.md', ...guides])('%s', (document) => {
 /** What a reader has: this repository's examples, a folder and an image of their own, and `extsign`. */
 function prepare(folder: string): void {
   cpSync(join(root, 'extensions'), join(folder, 'extensions'), { recursive: true })
+  cpSync(join(root, 'keys.example'), join(folder, 'keys.example'), { recursive: true })
   mkdirSync(join(folder, 'hello/usr/bin'), { recursive: true })
   writeFileSync(join(folder, 'hello/usr/bin/hello'), '#!/bin/sh\necho hello\n', { mode: 0o755 })
   writeFileSync(

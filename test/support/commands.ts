@@ -36,6 +36,8 @@ export function everyCommand(
   const manifest = join(trees.sysext, '../batch.jsonl')
   const uki = ['--uki', trees.uki]
   const signatures = join(folder, 'signatures.json')
+  const requested = join(folder, 'request.json')
+  const returned = join(folder, 'response.json')
   const placed = (name: string) => ['--output', join(folder, `${name}.efi`)]
   return [
     {
@@ -79,11 +81,48 @@ export function everyCommand(
     },
     { name: 'wrap', args: ['wrap', trees.squashfs, ...signing, '--output', image('wrapped')] },
     { name: 'verify', args: ['verify', image('hello_1'), image('site'), ...certificate] },
+    {
+      name: 'trust install',
+      args: ['trust', 'install', join(keys, 'release.crt'), '--root', folder],
+    },
+    { name: 'trust check', args: ['trust', 'check', folder, image('hello_1')] },
+    { name: 'rotate', args: ['rotate', join(trees.sysext, '../rotate.json'), '--dry-run'] },
+    {
+      name: 'trust esl',
+      args: ['trust', 'esl', join(keys, 'release.crt'), '--output', join(folder, 'db.esl')],
+    },
+    {
+      name: 'trust auth',
+      args: [
+        ...['trust', 'auth', 'db', join(keys, 'release.crt'), ...signing],
+        ...['--timestamp', '@1', '--output', join(folder, 'db.auth')],
+      ],
+    },
+    {
+      name: 'trust enroll',
+      args: [
+        ...['trust', 'enroll', join(folder, 'auto'), join(keys, 'release.crt'), ...signing],
+        ...['--timestamp', '@1'],
+      ],
+    },
     { name: 'inspect', args: ['inspect', image('hello_2')] },
     { name: 'ls', args: ['ls', image('hello_3')] },
     {
       name: 'unpack',
       args: ['unpack', image('hello_3'), join(folder, 'unpacked'), ...certificate],
+    },
+    {
+      name: 'resign',
+      args: ['resign', image('hello_1'), ...signing, '--omit-certificate'],
+    },
+    {
+      name: 'request',
+      args: ['request', image('hello_1'), trees.uki, '--root', '/', '--output', requested],
+    },
+    { name: 'sign', args: ['sign', requested, ...signing, '--output', returned] },
+    {
+      name: 'attach',
+      args: ['attach', returned, '--root', '/', ...certificate, '--dry-run'],
     },
     { name: 'pcr calculate', args: ['pcr', 'calculate', ...uki] },
     {

@@ -14,6 +14,8 @@ export interface RepartOptions {
   readonly seed: string
   /** Absent for an image whose signature is deferred. */
   readonly key?: KeyFiles
+  /** Defer the signature all the same; systemd 257 wants a key for that too. */
+  readonly deferred?: true
   /** Absent for repart's own default, 512. */
   readonly sectorSize?: 4096
   /** Seconds. Default 0. */
@@ -26,7 +28,7 @@ export function makeWithRepart(options: RepartOptions): void {
   const { tree, folder, kind, source, output, seed, key, sectorSize } = options
   const args = [`--make-ddi=${kind}`, `--copy-source=${source}`, `--seed=${seed}`]
   if (key) args.push(`--private-key=${key.privateKey}`, `--certificate=${key.certificate}`)
-  else args.push('--defer-partitions=root-verity-sig')
+  if (!key || options.deferred) args.push('--defer-partitions=root-verity-sig')
   if (sectorSize) args.push(`--sector-size=${sectorSize}`)
   args.push('--offline=yes', '--architecture=x86-64', output)
   const env = { SOURCE_DATE_EPOCH: `${options.sourceDateEpoch ?? 0}`, ...options.env }

@@ -3,13 +3,14 @@
 import { isProvisioned } from '../../scripts/provision/cache.mjs'
 import { guestFolder, guestRecipe } from '../../scripts/provision/guests.mjs'
 import { findTool, isRoot } from '../../scripts/provision/host-tools.mjs'
+import { hasPkcs11js } from '../../scripts/provision/pkcs11js.mjs'
 import { type TreeName, treeFolder, treeRecipe } from '../../scripts/provision/trees.mjs'
 
 /**
- * The name of a command on the host, a reference tree, a guest for virtual machines, or the right to
- * mount and to change owners.
+ * The name of a command on the host, a reference tree, a guest for virtual machines, the compiled
+ * package pkcs11js, or the right to mount and to change owners.
  */
-export type Need = 'root' | `tree:${TreeName}` | `guest:${TreeName}` | (string & {})
+export type Need = 'root' | 'pkcs11js' | `tree:${TreeName}` | `guest:${TreeName}` | (string & {})
 
 /** Absolute path of a command of the host, which has to be there. */
 export function tool(name: string): string {
@@ -33,6 +34,7 @@ export function available(...needs: readonly Need[]): boolean {
 
 function isThere(need: Need): boolean {
   if (need === 'root') return isRoot()
+  if (need === 'pkcs11js') return hasPkcs11js()
   for (const name of ['trixie', 'sid'] as const) {
     if (need === `tree:${name}`) return isProvisioned(treeFolder(name), treeRecipe(name))
     if (need === `guest:${name}`) return isProvisioned(guestFolder(name), guestRecipe(name))

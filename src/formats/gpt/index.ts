@@ -1,6 +1,7 @@
 /** GUID partition tables: write them, read them, and name what is wrong with them. */
 
 export { decodeGpt, type Gpt } from './decode.ts'
+export { type EditedGpt, editGpt, type GptEdit } from './edit.ts'
 export { type EncodedGpt, encodeGpt, type GptInput, type GptPartitionInput } from './encode.ts'
 export { type GptGeometry, gptGeometry } from './geometry.ts'
 export {

@@ -77,7 +77,8 @@ export function hasPlausibleSize(header: GptHeader, sectorSize: number): boolean
 
 function headerChecksum(sector: Uint8Array, plausible: boolean): number {
   const size = plausible ? decode(GptHeader, sector).headerSize : GptHeader.size
-  const covered = sector.slice(0, size)
+  // A copy, also where the bytes are a Buffer, whose `slice` is none.
+  const covered = Uint8Array.from(sector.subarray(0, size))
   covered.fill(0, GptHeader.offsets.headerCrc32, GptHeader.offsets.reserved)
   return crc32(covered)
 }

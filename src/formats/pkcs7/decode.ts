@@ -81,7 +81,20 @@ export function decodeSignedData(der: Uint8Array): SignedData {
   }
   const content = readExplicit(contentInfo.next('content', 0xa0), 'content')
   contentInfo.end()
+  return readSignedData(content, trailingBytes)
+}
 
+/**
+ * Reads a signed message without ContentInfo around it, the form in which UEFI wants it.
+ *
+ * @throws FormatError where it is not DER or not SignedData.
+ */
+export function decodeBareSignedData(der: Uint8Array): SignedData {
+  const { element, trailingBytes } = readDerPrefix('pkcs7', der)
+  return readSignedData(element, trailingBytes)
+}
+
+function readSignedData(content: Element, trailingBytes: number): SignedData {
   const fields = new Fields(content, 'signed data')
   const version = readSmallInteger(fields.next('version'), 'version')
   const digestAlgorithms = fields.next('digest algorithms', Tag.set)

@@ -17,12 +17,24 @@ export interface Subject {
   /** Undefined where there is no tree, or none that fits into its partition. */
   readonly tree: TreeVerdict | undefined
   readonly rootHashes: RootHashes
-  /** Undefined where there is no file system that we read. */
+  /** Undefined where there is no file system that we read, or where it was not looked at. */
   readonly contents: Attempt<FilesystemContents> | undefined
 }
 
-/** Reads and hashes everything. @throws FileError where the image cannot be read. */
-export async function examine(image: OpenImage, options: VerifyOptions): Promise<Subject> {
+/** What of an image is looked at besides its seals: the table, the top of the tree, the signature. */
+export interface Depth {
+  /** All data and the whole tree, instead of the top of the tree alone. */
+  readonly data: boolean
+  /** What is in the file system. */
+  readonly contents: boolean
+}
+
+/** Reads and hashes everything, or less. @throws FileError where the image cannot be read. */
+export async function examine(
+  image: OpenImage,
+  options: VerifyOptions,
+  depth: Depth = { data: true, contents: true },
+): Promise<Subject> {
   const { data, hash } = image
   const superblock = hash && (await readSuperblock(hash.source))
   const value = resultOf(superblock)
@@ -33,6 +45,7 @@ export async function examine(image: OpenImage, options: VerifyOptions): Promise
           data,
           hash,
           superblock: value,
+          topOnly: !depth.data,
           threads: options.threads,
           onProgress: (done, total) => options.onProgress?.({ step: 'hash', done, total }),
         })
@@ -43,7 +56,7 @@ export async function examine(image: OpenImage, options: VerifyOptions): Promise
     superblock,
     tree,
     rootHashes: await collectRootHashes(image),
-    contents: await readContents(image, options.kind),
+    contents: depth.contents ? await readContents(image, options.kind) : undefined,
   }
 }
 

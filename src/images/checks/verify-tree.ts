@@ -20,6 +20,8 @@ export interface TreeInput {
   readonly hash: Part
   /** Its data and its tree must fit into the parts. */
   readonly superblock: VeritySuperblock
+  /** Hash the top block and nothing else: the root hash, whatever lies below. */
+  readonly topOnly?: boolean
   readonly threads?: number | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
 }
@@ -70,6 +72,7 @@ export async function verifyTree(input: TreeInput): Promise<TreeVerdict> {
       blockSize: hashBlockSize,
     })),
   ]
+  if (input.topOnly) return { rootHash: await hashTop(levels, salt), damage: [] }
   const total = levels.reduce((sum, { count, blockSize }) => sum + count * blockSize, 0)
   const pool = createPool(input.threads)
   pool.expect(total)
@@ -84,13 +87,17 @@ export async function verifyTree(input: TreeInput): Promise<TreeVerdict> {
       const found = await compareLevel(pool, salt, blocks, levels[level + 1]!, advance)
       if (found) damage.push({ level, ...found })
     }
-    const top = levels.at(-1)!
-    const block = await top.part.source.read(top.offset, top.blockSize)
-    advance(top.blockSize)
-    return { rootHash: sha256(salt, block), damage }
+    const rootHash = await hashTop(levels, salt)
+    advance(levels.at(-1)!.blockSize)
+    return { rootHash, damage }
   } finally {
     await pool.close()
   }
+}
+
+async function hashTop(levels: readonly Blocks[], salt: Uint8Array): Promise<Uint8Array> {
+  const { part, offset, blockSize } = levels.at(-1)!
+  return sha256(salt, await part.source.read(offset, blockSize))
 }
 
 /** Compares the digests of `blocks` with those stored in the level above. */

@@ -5,11 +5,13 @@
  * tree in a file beside it.
  */
 
+import { realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Source, sliceSource } from '../../bytes/source.ts'
 import { viewOf } from '../../bytes/struct.ts'
 import { FormatError } from '../../errors.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
+import { readJournal, withPatches } from '../../files/pending-change.ts'
 import { MAGIC, SUPERBLOCK_OFFSET } from '../../formats/erofs/layout.ts'
 import { type Designator, decodeGpt, type Gpt, type GptPartition } from '../../formats/gpt/index.ts'
 import { type Selection, selectPartitions } from './select-partitions.ts'
@@ -51,11 +53,28 @@ const SQUASHFS_MAGIC = 0x73717368
 /**
  * Opens an image and the files beside it. Close it.
  *
+ * A change of it that was decided and interrupted counts as made.
+ *
  * @throws FormatError where it has neither a partition table nor a file system, FileError where it
  *   cannot be read.
  */
 export async function openImage(path: string): Promise<OpenImage> {
   const file = await openFileSource(path)
+  try {
+    const real = await realpath(path)
+    const journal = await readJournal(real, file)
+    return await readImage(
+      journal ? withPatches(file, journal.changes, journal.newSize) : file,
+      path,
+    )
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** The image in `file`, which is closed with it. @throws as {@link openImage} */
+export async function readImage(file: FileSource, path: string): Promise<OpenImage> {
   let sidecars: Sidecars | undefined
   try {
     const gpt = await readTable(file)
@@ -83,7 +102,7 @@ export async function openImage(path: string): Promise<OpenImage> {
       },
     }
   } catch (error) {
-    await Promise.all([file.close(), sidecars?.verity?.close()])
+    await sidecars?.verity?.close()
     throw error
   }
 }

@@ -1,0 +1,73 @@
+/** `extsign agent`. */
+
+import { PURPOSES } from '../../keys/purpose.ts'
+import { type AgentEvent, startAgent } from '../../keys/signers/start-agent.ts'
+import { option, options } from '../arguments.ts'
+import { defineCommand } from '../command.ts'
+import { ExitCode, printWarnings } from '../errors.ts'
+import { loadSigner } from '../signer.ts'
+import { signerOptions } from '../signer-options.ts'
+import { printable } from '../terminal.ts'
+import { choice, file, named } from '../types.ts'
+
+const DEFAULT_SOCKET = 'extsign-agent.sock'
+
+export const agent = defineCommand({
+  name: 'agent',
+  description:
+    'Holds a private key and signs for whoever may connect to a Unix socket: commands started with --private-key-source=agent. The socket has mode 0600. Only what a purpose may have signed is signed, and every request is shown.\n\nRuns until it is interrupted.',
+  arguments: {
+    socket: option({
+      long: 'socket',
+      type: named('PATH', file),
+      description: `where the socket is made; by default ${DEFAULT_SOCKET}, here`,
+    }),
+    purpose: options({
+      long: 'purpose',
+      type: choice(PURPOSES),
+      description: 'sign for this purpose; may be given several times; by default verity-root-hash',
+    }),
+    ...signerOptions,
+  },
+  examples: [
+    'extsign agent --socket /run/user/1000/extsign.sock --private-key keys/release.key --certificate keys/release.crt',
+    'extsign agent --purpose pcr-policy --private-key keys/pcr.key --certificate keys/pcr.crt',
+  ],
+  async run(values, context) {
+    const { signer, warnings } = await loadSigner(values, context)
+    printWarnings(warnings, context.stderr)
+    const interrupted = context.interrupts()
+    const { socket = DEFAULT_SOCKET } = values
+    const purposes = values.purpose.length > 0 ? values.purpose : (['verity-root-hash'] as const)
+    try {
+      const running = await startAgent({
+        socket,
+        signer,
+        purposes,
+        onRequest: (event) => context.stdout.write(describe(event)),
+      })
+      const { subject } = signer.certificate
+      context.stdout.write(
+        `signing ${purposes.join(', ')} as ${printable(subject.text)} at ${printable(socket)}\n`,
+      )
+      await aborted(interrupted)
+      await running.close()
+    } finally {
+      signer.forget()
+    }
+    return ExitCode.done
+  },
+})
+
+function describe({ request, refusal }: AgentEvent): string {
+  const what = request ? `${request.purpose}: ${request.subject}` : 'something unreadable'
+  const why = refusal === undefined ? '' : `: ${refusal}`
+  return `${refusal === undefined ? 'signed' : 'refused'} ${printable(what + why)}\n`
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,59 @@
+/** `extsign resign IMAGE…`. */
+
+import { resignImage } from '../../images/resign.ts'
+import { loadCertificate } from '../../keys/certificate.ts'
+import { positionals } from '../arguments.ts'
+import { watch } from '../build-options.ts'
+import { defineCommand } from '../command.ts'
+import { printWarnings } from '../errors.ts'
+import { formatJson } from '../json.ts'
+import { progressLine } from '../progress.ts'
+import { sealingOptions } from '../sealing-options.ts'
+import { exitCodeOf, forEachImage, formatSealing } from '../sealing-report.ts'
+import { loadSigner } from '../signer.ts'
+import { signerOptions } from '../signer-options.ts'
+import { file, named } from '../types.ts'
+
+export const resign = defineCommand({
+  name: 'resign',
+  description:
+    'Replaces the signature of finished images, whoever built them, or adds one. Root hash and data stay as they are, a few KiB are written, and each image is entirely as it was or entirely as it shall be, whatever happens in between.\n\nEach image is verified before and after. One that is not in order is left alone, and the others are signed.',
+  arguments: {
+    images: positionals({ type: named('IMAGE', file), description: 'the images' }),
+    ...signerOptions,
+    ...sealingOptions,
+  },
+  examples: [
+    'extsign resign *.raw --private-key keys/new.key --certificate keys/new.crt --old-certificate keys/old.crt',
+    'extsign resign hello.raw --private-key keys/new.key --certificate keys/new.crt --dry-run',
+  ],
+  async run(values, context) {
+    const { signer, warnings } = await loadSigner(values, context)
+    printWarnings(warnings, context.stderr)
+    const { dryRun, quiet, json } = values
+    try {
+      const oldCertificates = await Promise.all(values.oldCertificate.map(loadCertificate))
+      const signing = {
+        signer,
+        certificate: signer.certificate.der,
+        embedCertificate: !values.omitCertificate,
+      }
+      const resignOne = async (image: string) => {
+        const line = progressLine(context, quiet)
+        const onProgress = watch(line, context.interrupts())
+        const { seed, threads, noVerifyData } = values
+        const verifyData = !noVerifyData
+        const options = { oldCertificates, verifyData, seed, threads, dryRun, onProgress }
+        return resignImage({ image, signing, ...options }).finally(line.clear)
+      }
+      const reports = await forEachImage(values.images, resignOne, context, (result) => {
+        printWarnings(result.warnings, context.stderr)
+        if (!json && !quiet) context.stdout.write(formatSealing(result, dryRun, context))
+      })
+      if (json) context.stdout.write(formatJson(reports))
+      return exitCodeOf(reports)
+    } finally {
+      signer.forget()
+    }
+  },
+})

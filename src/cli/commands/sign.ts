@@ -1,0 +1,90 @@
+/** `extsign sign REQUEST`. */
+
+import { toHex } from '../../bytes/hex.ts'
+import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { sha256 } from '../../crypto/sha256.ts'
+import { createOutput } from '../../files/output.ts'
+import { readSmallFile } from '../../files/text.ts'
+import {
+  formatSigningResponse,
+  MAX_REQUEST,
+  parseSigningRequest,
+  type RequestItem,
+} from '../../formats/signing-request.ts'
+import { signRequest } from '../../requests/sign.ts'
+import { flag, option, options, positional } from '../arguments.ts'
+import { defineCommand } from '../command.ts'
+import { ExitCode, inFile, printWarnings, UsageError } from '../errors.ts'
+import { loadSigner } from '../signer.ts'
+import { signerOptions } from '../signer-options.ts'
+import { printable } from '../terminal.ts'
+import { choice, file, named } from '../types.ts'
+
+const PURPOSES = ['verity-root-hash', 'pcr-policy'] as const
+
+export const sign = defineCommand({
+  name: 'sign',
+  description:
+    'Signs what extsign request wrote down, on the machine that has the key. Shows each item, and writes nothing but the signatures. The files themselves are not needed.',
+  arguments: {
+    request: positional({ type: named('REQUEST', file), description: 'what is to be signed' }),
+    output: option({
+      long: 'output',
+      short: 'o',
+      type: file,
+      description: 'the response, with the signatures',
+    }),
+    force: flag({ long: 'force', short: 'f', description: 'replace an existing output' }),
+    purpose: options({
+      long: 'purpose',
+      type: choice(PURPOSES),
+      description: 'sign nothing but this; may be given several times; by default either',
+    }),
+    dryRun: flag({ long: 'dry-run', description: 'show what would be signed, and sign nothing' }),
+    ...signerOptions,
+    quiet: flag({ long: 'quiet', short: 'q', description: 'do not show the items' }),
+  },
+  examples: [
+    'extsign sign request.json -o response.json --private-key keys/release.key --certificate keys/release.crt',
+    'extsign sign request.json --dry-run',
+  ],
+  async run(values, context) {
+    const { output, force, quiet, dryRun } = values
+    const request = await readRequest(values.request)
+    const show = (item: RequestItem) => {
+      if (!quiet) context.stdout.write(describe(item))
+    }
+    if (dryRun) {
+      for (const item of request.items) show(item)
+      return ExitCode.done
+    }
+    if (output === undefined) throw new UsageError('--output is missing: where do signatures go?')
+    const { signer, warnings } = await loadSigner(values, context)
+    printWarnings(warnings, context.stderr)
+    const purposes = values.purpose.length > 0 ? values.purpose : PURPOSES
+    const response = await signRequest({ request, signer, purposes, onItem: show }).finally(() =>
+      signer.forget(),
+    )
+    const made = await createOutput(output, { force })
+    try {
+      await made.write(encodeUtf8(formatSigningResponse(response)), 0)
+      await made.commit()
+    } finally {
+      await made.abort()
+    }
+    return ExitCode.done
+  },
+})
+
+async function readRequest(path: string) {
+  const bytes = await readSmallFile(path, { maximum: MAX_REQUEST })
+  try {
+    return parseSigningRequest(bytes)
+  } catch (error) {
+    throw inFile(path, error)
+  }
+}
+
+function describe({ purpose, subject, payload }: RequestItem): string {
+  return `${purpose}  ${printable(subject)}\n  SHA-256  ${toHex(sha256(payload))}\n`
+}

@@ -1,0 +1,97 @@
+/**
+ * What is said to a signing agent and what it answers: one line of JSON each, then the connection
+ * ends. See docs/formats/signing-agent.md.
+ */
+
+import { fromBase64, toBase64 } from '../bytes/base64.ts'
+import { decodeUtf8 } from '../bytes/utf8.ts'
+import { FormatError } from '../errors.ts'
+
+/** A question: sign these bytes, for this purpose, with the key of this certificate. */
+export interface AgentRequest {
+  readonly purpose: string
+  readonly digest: 'sha256' | 'sha384' | 'sha512'
+  readonly payload: Uint8Array
+  readonly subject: string
+  /** SHA-256 of the certificate's DER, lower-case hexadecimal. */
+  readonly certificate: string
+}
+
+export type AgentResponse =
+  | { readonly kind: 'signature'; readonly signature: Uint8Array }
+  | { readonly kind: 'refusal'; readonly message: string }
+
+const FORMAT = 'signing agent'
+const VERSION = 1
+/** Longest line either side reads, its newline included. */
+export const MAX_AGENT_LINE = 1024 * 1024
+const MAX_SUBJECT = 4096
+const DIGESTS = ['sha256', 'sha384', 'sha512'] as const
+
+export function formatAgentRequest(request: AgentRequest): string {
+  const { purpose, digest, payload, subject, certificate } = request
+  const encoded = toBase64(payload)
+  return line({ version: VERSION, purpose, digest, payload: encoded, subject, certificate })
+}
+
+export function formatAgentResponse(response: AgentResponse): string {
+  return response.kind === 'signature'
+    ? line({ version: VERSION, signature: toBase64(response.signature) })
+    : line({ version: VERSION, error: response.message })
+}
+
+/** Reads a question. @throws FormatError */
+export function parseAgentRequest(bytes: Uint8Array): AgentRequest {
+  const object = parseLine(bytes)
+  const digest = DIGESTS.find((name) => name === object.digest)
+  if (!digest) throw bad('digest', `one of ${DIGESTS.join(', ')}`)
+  const purpose = readText(object, 'purpose', 64)
+  const payload = fromBase64(readText(object, 'payload', MAX_AGENT_LINE))
+  if (!payload || payload.length === 0) throw bad('payload', 'bytes in base64')
+  const subject = readText(object, 'subject', MAX_SUBJECT)
+  const certificate = readText(object, 'certificate', 64)
+  if (!/^[0-9a-f]{64}$/.test(certificate)) throw bad('certificate', '64 hexadecimal digits')
+  return { purpose, digest, payload, subject, certificate }
+}
+
+/** Reads an answer. @throws FormatError */
+export function parseAgentResponse(bytes: Uint8Array): AgentResponse {
+  const object = parseLine(bytes)
+  if (object.error !== undefined) {
+    return { kind: 'refusal', message: readText(object, 'error', MAX_SUBJECT) }
+  }
+  const signature = fromBase64(readText(object, 'signature', MAX_AGENT_LINE))
+  if (!signature) throw bad('signature', 'bytes in base64')
+  return { kind: 'signature', signature }
+}
+
+function line(value: unknown): string {
+  return `${JSON.stringify(value)}\n`
+}
+
+function parseLine(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  const text = decodeUtf8(bytes)
+  let value: unknown
+  try {
+    value = text === undefined ? undefined : JSON.parse(text)
+  } catch {
+    value = undefined
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new FormatError(FORMAT, 'BAD_VALUE', 'line is not a JSON object')
+  }
+  const object: Readonly<Record<string, unknown>> = { ...value }
+  if (object.version !== VERSION) throw bad('version', `${VERSION}`)
+  return object
+}
+
+function readText(object: Readonly<Record<string, unknown>>, name: string, most: number): string {
+  const value = object[name]
+  if (typeof value !== 'string') throw bad(name, 'a string')
+  if (value.length > most) throw bad(name, `at most ${most} characters`)
+  return value
+}
+
+function bad(field: string, expected: string): FormatError {
+  return new FormatError(FORMAT, 'BAD_VALUE', `field ${field} must be ${expected}`)
+}

@@ -1,0 +1,47 @@
+/** A signer that is a program: the message goes in, the raw signature comes out. */
+
+import type { LoadedCertificate } from '../certificate.ts'
+import { checkedSigner, type LoadedSigner } from './checked-signer.ts'
+
+export interface CommandSignerOptions {
+  /** The program and its arguments; no shell reads them. */
+  readonly words: readonly string[]
+  readonly certificate: LoadedCertificate
+  /** What the command finds besides `EXTSIGN_PURPOSE`, `EXTSIGN_DIGEST` and `EXTSIGN_SUBJECT`. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Milliseconds until a command that does not end is ended. */
+  readonly patience: number
+}
+
+/**
+ * A signer that runs a program for every signature. Nothing is run before the first one.
+ *
+ * @example
+ * const signer = commandSigner({
+ *   words: ['openssl', 'dgst', '-sha256', '-sign', 'release.key'],
+ *   certificate: await loadCertificate('release.crt'),
+ *   environment: process.env,
+ *   patience: 60_000,
+ * })
+ */
+export function commandSigner(options: CommandSignerOptions): LoadedSigner {
+  const { words, certificate, environment, patience } = options
+  return checkedSigner({
+    certificate,
+    holder: `signing command ${words[0]}`,
+    async sign({ purpose, digest, subject, payload }) {
+      const { runSigningCommand } = await import('./run-command.ts')
+      const about = {
+        EXTSIGN_PURPOSE: purpose,
+        EXTSIGN_DIGEST: digest,
+        EXTSIGN_SUBJECT: subject.replaceAll('\0', ''),
+      }
+      return runSigningCommand({
+        words,
+        input: payload,
+        environment: { ...environment, ...about },
+        patience,
+      })
+    },
+  })
+}

@@ -1,0 +1,28 @@
+/** Something that carries a key: a signed image, signed policies, a credential, a trust directory. */
+
+/** Which keys it carries, told from its content and from nothing that a run has left behind. */
+export type KeyState = 'old' | 'both' | 'new' | 'neither'
+
+export type CarrierKind = 'trust' | 'policies' | 'image' | 'credential'
+
+export interface Examined {
+  readonly state: KeyState
+  /** What is worth knowing beside it, or why it is neither. */
+  readonly note?: string | undefined
+  /** What of the old key stays in it, whatever a rotation does. */
+  readonly remains?: string | undefined
+}
+
+export interface Carrier {
+  readonly kind: CarrierKind
+  readonly path: string
+  /** Whether old and new can be in it side by side. */
+  readonly holdsBoth: boolean
+  /** @throws ExtsignError where that cannot be told. */
+  examine(): Promise<Examined>
+  /**
+   * Has it carry the new key, with the old one beside it where it is to be `both`. What takes its
+   * place appears whole, and is verified before.
+   */
+  move(to: 'both' | 'new'): Promise<void>
+}

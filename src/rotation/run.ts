@@ -1,0 +1,49 @@
+/**
+ * Carrying out a rotation. Nothing is written down about how far it got: what is done shows in the
+ * files, so a run that ended early is continued by running again.
+ */
+
+import { ExtsignError } from '../errors.ts'
+import { describeError, type RotationPlan, type Step } from './plan.ts'
+
+export interface StepResult extends Step {
+  /** `waiting`: an old key that is not dropped, because something else may still need it. */
+  readonly outcome: 'done' | 'failed' | 'waiting'
+  readonly error: string | undefined
+}
+
+export interface RunOptions {
+  readonly onResult?: ((result: StepResult) => void) | undefined
+  /** Ends the run between two steps. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Every step is tried; old keys are dropped only when everything before succeeded. */
+export async function runRotation(
+  { carriers, steps }: RotationPlan,
+  { onResult, signal }: RunOptions = {},
+): Promise<readonly StepResult[]> {
+  const results: StepResult[] = []
+  let isSafe = carriers.every(({ state }) => state !== undefined && state !== 'neither')
+  for (const step of steps) {
+    if (signal?.aborted) break
+    const result =
+      step.action === 'drop' && !isSafe
+        ? ({ ...step, outcome: 'waiting', error: undefined } as const)
+        : await take(step)
+    if (result.outcome === 'failed') isSafe = false
+    results.push(result)
+    onResult?.(result)
+  }
+  return results
+}
+
+async function take(step: Step): Promise<StepResult> {
+  try {
+    await step.carrier.move(step.action === 'add' ? 'both' : 'new')
+    return { ...step, outcome: 'done', error: undefined }
+  } catch (error) {
+    if (!(error instanceof ExtsignError)) throw error
+    return { ...step, outcome: 'failed', error: describeError(error) }
+  }
+}

@@ -1,0 +1,241 @@
+/** `extsign trust install`: certificates put where systemd looks for them, each in a file of its own. */
+
+import { chmod, lstat, mkdir, realpath } from 'node:fs/promises'
+import { basename, isAbsolute, join, relative, sep } from 'node:path'
+import { equalBytes } from '../bytes/equal.ts'
+import { toHex } from '../bytes/hex.ts'
+import { encodeUtf8 } from '../bytes/utf8.ts'
+import { FileError, KeyError } from '../errors.ts'
+import { errnoOf, toFileError } from '../files/errno.ts'
+import { commitOutputs, createOutput, type Output } from '../files/output.ts'
+import { formatPem } from '../formats/x509/pem.ts'
+import {
+  findValidityWarning,
+  type LoadedCertificate,
+  loadCertificate,
+} from '../keys/certificate.ts'
+import { judgeCertificate } from '../keys/doors.ts'
+import { readTrustDirectories, VERITY_DIRECTORIES } from '../keys/trust.ts'
+
+export interface InstallOptions {
+  /** Files with one certificate each, PEM or DER. */
+  readonly certificates: readonly string[]
+  /** The root folder of the machine or image. */
+  readonly root: string
+  /** `local`: /etc/verity.d, the default; `vendor`: /usr/lib/verity.d. */
+  readonly place?: 'local' | 'vendor' | undefined
+  /** Name of the file instead of that of the source; for one certificate. */
+  readonly name?: string | undefined
+  /** Replace another certificate that has the name. */
+  readonly force?: boolean | undefined
+  /** The clock: with it, certificates outside their validity give a warning. */
+  readonly now?: Date | undefined
+}
+
+export interface InstalledCertificate {
+  readonly source: string
+  readonly path: string
+  readonly state: 'installed' | 'unchanged' | 'replaced'
+  readonly subject: string
+  /** Hexadecimal. */
+  readonly serial: string
+  readonly fingerprint: string
+  readonly warnings: readonly string[]
+}
+
+const PLACES = { local: 'etc/verity.d', vendor: 'usr/lib/verity.d' } as const
+
+/**
+ * Installs certificates as PEM with the suffix `.crt`, mode 0644: all of them or none. One that is
+ * there already is left alone.
+ *
+ * @throws KeyError as `loadCertificate`; BAD_OPTION, UNSUPPORTED for a key nobody verifies with,
+ *   EXISTS where another certificate has the name; FileError.
+ */
+export async function installCertificates(
+  options: InstallOptions,
+): Promise<readonly InstalledCertificate[]> {
+  const { root, place = 'local', force = false } = options
+  const wanted = await loadAll(options)
+  const directory = await makeDirectory(root, PLACES[place])
+  const states: InstalledCertificate['state'][] = []
+  for (const { certificate, name } of wanted) {
+    states.push(await findState(join(directory, name), certificate, force))
+  }
+  await writeAll(
+    wanted.flatMap(({ certificate, name }, index) =>
+      states[index] === 'unchanged' ? [] : [{ path: join(directory, name), certificate }],
+    ),
+    force,
+  )
+  const used = await readTrustDirectories(
+    VERITY_DIRECTORIES.map((folder) => join(root, folder)),
+    { allowMissing: true },
+  )
+  return wanted.map(({ certificate, name }, index) => {
+    const path = join(directory, name)
+    const hidden = used.ignored.find((file) => file.path === path)
+    return {
+      source: certificate.sourceFile,
+      path,
+      state: states[index]!,
+      subject: certificate.subject.text,
+      serial: toHex(certificate.serial),
+      fingerprint: certificate.fingerprint,
+      warnings: [
+        ...(hidden ? [`${path} is ignored: ${hidden.reason}`] : []),
+        ...findWarnings(certificate, options.now),
+      ],
+    }
+  })
+}
+
+interface Wanted {
+  readonly certificate: LoadedCertificate
+  readonly name: string
+}
+
+async function loadAll({ certificates, name }: InstallOptions): Promise<readonly Wanted[]> {
+  if (name !== undefined && certificates.length > 1) {
+    throw new KeyError('BAD_OPTION', `one name for ${certificates.length} certificates`)
+  }
+  const wanted: Wanted[] = []
+  for (const path of certificates) {
+    const certificate = await loadCertificate(path)
+    assertUsable(certificate)
+    const own = { certificate, name: fileName(name ?? basename(path)) }
+    const twin = wanted.find((other) => other.name === own.name)
+    if (twin) {
+      const sources = `${twin.certificate.sourceFile} and ${path}`
+      throw new KeyError('BAD_OPTION', `${sources} would both become ${own.name}`, {
+        hint: 'install them one by one, with --name',
+      })
+    }
+    wanted.push(own)
+  }
+  return wanted
+}
+
+function assertUsable(certificate: LoadedCertificate): void {
+  const { sourceFile, certificatesInFile } = certificate
+  if (certificatesInFile > 1) {
+    throw new KeyError(
+      'BAD_OPTION',
+      `${sourceFile} holds ${certificatesInFile} certificates, of which systemd would read one`,
+      { hint: 'put the certificate of the key that signs into a file of its own' },
+    )
+  }
+  const file = { path: 'certificate.crt', encoding: 'pem' as const } // what it becomes
+  const door = judgeCertificate(certificate, file).find(({ door }) => door === 'verity.d')
+  if (door && !door.accepted) throw new KeyError('UNSUPPORTED', `${sourceFile}: ${door.reason}`)
+}
+
+/** `release.pem` becomes `release.crt`. */
+function fileName(text: string): string {
+  const stem = text.replace(/\.(?:crt|cert|cer|der|pem)$/i, '')
+  if (/^[^./\0][^/\0]{0,199}$/.test(stem)) return `${stem}.crt`
+  throw new KeyError('BAD_OPTION', `${JSON.stringify(text)} is no name for a file in verity.d`, {
+    hint: 'systemd skips hidden files without a word; --name gives another name',
+  })
+}
+
+/** Makes `folder` below `root`, never following a link that leads out of it. */
+async function makeDirectory(root: string, folder: string): Promise<string> {
+  const top = await realpath(root).catch((error) => {
+    throw toFileError(error, { path: root, verb: 'read' })
+  })
+  let path = root
+  for (const name of folder.split('/')) {
+    path = join(path, name)
+    try {
+      await mkdir(path)
+      await chmod(path, 0o755)
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw toFileError(error, { path, verb: 'write' })
+    }
+    await assertInside(top, path)
+  }
+  return path
+}
+
+async function assertInside(top: string, path: string): Promise<void> {
+  const real = await realpath(path).catch((error) => {
+    throw toFileError(error, { path, verb: 'read' })
+  })
+  const way = relative(top, real)
+  if (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)) return
+  throw new FileError('DENIED', `${path} leads out of the root, to ${real}`, {
+    hint: 'a link in the tree is meant for the machine, not for here; name the folder itself',
+  })
+}
+
+async function findState(
+  path: string,
+  certificate: LoadedCertificate,
+  force: boolean,
+): Promise<InstalledCertificate['state']> {
+  const isThere = await lstat(path).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) return 'installed'
+  const found = await loadCertificate(path).catch((error) => {
+    if (error instanceof KeyError) return undefined
+    throw error
+  })
+  const isSame = found !== undefined && equalBytes(found.der, certificate.der)
+  if (isSame && found.encoding === 'pem' && found.certificatesInFile === 1) return 'unchanged'
+  if (force) return 'replaced'
+  const what = found
+    ? `holds ${isSame ? 'more or other than' : 'another certificate than'}`
+    : 'is no certificate; it is not'
+  throw new KeyError('EXISTS', `${path} exists and ${what} ${certificate.sourceFile}`, {
+    hint: '--name installs it beside the other, --force replaces that',
+  })
+}
+
+/**
+ * Installs one certificate into a directory that is there, beside what is in it.
+ *
+ * @param name of the file, without the suffix
+ * @throws KeyError UNSUPPORTED, EXISTS; FileError.
+ */
+export async function installInto(
+  directory: string,
+  certificate: LoadedCertificate,
+  name: string,
+): Promise<void> {
+  assertUsable(certificate)
+  const path = join(directory, fileName(name))
+  const state = await findState(path, certificate, false)
+  if (state !== 'unchanged') await writeAll([{ path, certificate }], false)
+}
+
+async function writeAll(
+  files: readonly { readonly path: string; readonly certificate: LoadedCertificate }[],
+  force: boolean,
+): Promise<void> {
+  const outputs: Output[] = []
+  try {
+    for (const { path, certificate } of files) {
+      const output = await createOutput(path, { force, mode: 0o644 })
+      outputs.push(output)
+      await output.write(encodeUtf8(formatPem('CERTIFICATE', certificate.der)), 0)
+    }
+    await commitOutputs(outputs)
+  } finally {
+    await Promise.all(outputs.map((output) => output.abort()))
+  }
+}
+
+function findWarnings(certificate: LoadedCertificate, now: Date | undefined): readonly string[] {
+  const { sourceFile, extensions } = certificate
+  const validity = now && findValidityWarning(certificate, now, sourceFile)
+  const isAuthority = extensions.basicConstraints?.certificateAuthority === true
+  return [
+    ...(validity === undefined ? [] : [validity]),
+    ...(isAuthority
+      ? [`${sourceFile} is an authority: systemd takes what it signed itself, not what was issued`]
+      : []),
+  ]
+}

@@ -1,0 +1,130 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { openCredential } from '../../src/credentials/open.ts'
+import { type SealOptions, sealCredential } from '../../src/credentials/seal.ts'
+import { decodeCredential } from '../../src/formats/credential/decode.ts'
+import { formatCredential, parseCredentialText } from '../../src/formats/credential/text.ts'
+import { parseStorageKey } from '../../src/formats/tpm2/storage-key.ts'
+import { type CredentialTurn, credentialCarrier } from '../../src/rotation/credential.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const parent = temporaryFolder()
+const random = (size: number) => new Uint8Array(randomBytes(size))
+const [oldHost, newHost] = [random(64), random(64)]
+const SECRET = Buffer.from('hunter2')
+const TIMES = { timestamp: 1_000_001n, notAfter: 2_000_003n }
+
+function write(options: Partial<SealOptions> = {}): string {
+  const path = join(mkdtempSync(join(parent, 'case-')), 'db.cred')
+  const { credential } = sealCredential({
+    ...{ name: 'db', ...TIMES, secret: new Uint8Array(SECRET), host: oldHost, random },
+    ...options,
+  })
+  writeFileSync(path, formatCredential(credential), { mode: 0o600 })
+  return path
+}
+
+const hosts: CredentialTurn = {
+  from: { host: async () => oldHost, acceptNull: false },
+  to: { host: async () => newHost },
+  random,
+}
+const read = (path: string) => parseCredentialText(readFileSync(path)).bytes
+const carrierOf = (path: string, turn = hosts) => credentialCarrier(path, turn)
+
+test('is sealed for the new host, with its name and its times, expired or not', async () => {
+  const path = write()
+  const carrier = carrierOf(path)
+  expect(await carrier.examine()).toEqual({ state: 'old' })
+  await carrier.move('new')
+  expect(await carrier.examine()).toEqual({ state: 'new' })
+  const opened = await openCredential({
+    credential: read(path),
+    acceptNull: false,
+    host: async () => newHost,
+  })
+  expect(opened).toMatchObject({ name: 'db', ...TIMES })
+  expect(Buffer.from(opened.secret)).toEqual(SECRET)
+})
+
+test('of another host is neither, and said why', async () => {
+  const path = write({ host: random(64) })
+  expect(await carrierOf(path).examine()).toEqual({
+    state: 'neither',
+    note: expect.stringContaining('the key does not fit'),
+  })
+  const before = readFileSync(path)
+  await expect(carrierOf(path).move('new')).rejects.toThrow('the key does not fit')
+  expect(readFileSync(path)).toEqual(before)
+})
+
+test('with a null key is taken only where it is told to', async () => {
+  const path = write({ host: undefined })
+  expect((await carrierOf(path).examine()).state).toBe('neither')
+  const accepting = { ...hosts, from: { ...hosts.from, acceptNull: true } }
+  expect(await carrierOf(path, accepting).examine()).toEqual({ state: 'old' })
+})
+
+test('of one user is left to cred rekey', async () => {
+  const scope = { uid: 1000, userName: 'lea', machineId: random(16) }
+  const path = write({ scope })
+  expect(await carrierOf(path).examine()).toEqual({
+    state: 'neither',
+    note: 'it belongs to one user: extsign cred rekey moves it',
+  })
+})
+
+test.each([
+  ['no credential', 'AAAA', 'credential: '],
+  ['no text', 'pass-word', 'not base64'],
+])('%s is an error', async (_, text, message) => {
+  const path = join(parent, 'broken')
+  writeFileSync(path, text)
+  await expect(carrierOf(path).examine()).rejects.toThrow(message)
+  await expect(carrierOf(path).move('new')).rejects.toThrow(message)
+})
+
+describe('for a TPM that is somewhere else', () => {
+  const storageKey = () => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    return parseStorageKey(Buffer.from(publicKey.export({ type: 'spki', format: 'pem' })))
+  }
+  const policyKey = () => {
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const pem = new Uint8Array(Buffer.from(publicKey.export({ type: 'spki', format: 'pem' })))
+    return { pem, pcrMask: 1 << 11 }
+  }
+  const parentKey = storageKey()
+  const target = (publicKey = policyKey(), parent = parentKey): CredentialTurn => ({
+    from: { host: async () => oldHost, acceptNull: false },
+    to: {},
+    withTpm: async (use) =>
+      use({
+        sealer: { kind: 'offline', parent },
+        policy: { bank: 'sha256', literal: new Map(), publicKey },
+      }),
+    random,
+  })
+
+  test('is known as new by what stands in the clear', async () => {
+    const path = write()
+    const turn = target()
+    expect(await carrierOf(path, turn).examine()).toEqual({ state: 'old' })
+    await carrierOf(path, turn).move('new')
+    expect(await carrierOf(path, turn).examine()).toEqual({ state: 'new' })
+    expect(decodeCredential(read(path)).headers.type.name).toContain('tpm2')
+  })
+
+  test.each([
+    ['another policy key', () => target()],
+    ['another TPM', () => target(undefined, storageKey())],
+  ])('is not new for %s', async (_, other) => {
+    const path = write()
+    await carrierOf(path, target()).move('new')
+    const { state, note } = await carrierOf(path, other()).examine()
+    expect(state).toBe('neither')
+    expect(note).toContain('needs the TPM it was sealed for')
+  })
+})
