@@ -1,12 +1,23 @@
-/** The second profile of a UKI, started by systemd-boot. */
+/**
+ * The second profile of a UKI, started by systemd-boot: of a firmware that enrolled the
+ * keys itself, and with policies and a credential that have changed keys.
+ */
 
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { makeKey } from '../support/keys.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available } from '../support/tools.ts'
+import { PLATFORM } from './catalogue/guest-steps.ts'
 import { type MeasuredBoot, prepareBoot } from './catalogue/measured-boot.ts'
-import { bootGuests, GUESTS, type GuestRun, type GuestRuns } from './harness/index.ts'
+import {
+  bootGuests,
+  enrolInSetupMode,
+  GUESTS,
+  type GuestRun,
+  type GuestRuns,
+  makeUpdates,
+} from './harness/index.ts'
 import { measuredSteps, testMeasured } from './measured-checks.ts'
 
 describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () => {
@@ -15,15 +26,20 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () =
   let runs: GuestRuns
 
   beforeAll(() => {
-    const db = [makeKey(folder, 'rsa2048', 'db')]
+    const [pk, kek, ...db] = ['PK', 'KEK', 'db'].map((name) => makeKey(folder, 'rsa2048', name))
+    const updates = join(folder, 'updates')
+    makeUpdates({ pk: pk!, kek: kek!, db }, updates)
     runs = bootGuests(async (guest) => {
       const own = join(folder, guest)
+      const enrolment = enrolInSetupMode(guest, updates, join(folder, `${guest}-firmware`))
       const places = { folder: own, payload: join(own, 'payload') }
-      const boot = await prepareBoot({ guest, ...places, db, profile: 'second' })
+      const plan = { guest, ...places, db, profile: 'second', rotated: true } as const
+      const boot = await prepareBoot(plan)
       boots.set(guest, boot)
+      const { variables } = await enrolment
       const { first, last } = measuredSteps(boot)
-      const steps = [...first, ...last]
-      return { ...boot.options, name: 'profile', environment: 'initrd', steps }
+      const steps = [...first, ...last, PLATFORM]
+      return { ...boot.options, name: 'profile', environment: 'initrd', variables, steps }
     })
   })
 
@@ -35,6 +51,13 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () =
     })
 
     testMeasured(() => ({ run, boot: boots.get(guest)! }))
+
+    test('is started by firmware that trusts our key alone, and so does its kernel', () => {
+      const { stdout } = run.step(PLATFORM.name)
+      expect(stdout).toContain('SecureBoot enabled')
+      const certificates = [...stdout.matchAll(/asymmetric: (.*):/g)].map(([, name]) => name)
+      expect(certificates).toEqual(['TEST-DO-NOT-USE db'])
+    })
 
     test('is the one that was chosen', () => {
       expect(run.step('command line').stdout).toContain(' vmtest.profile=second ')

@@ -6,6 +6,7 @@ import { describeTree } from '../../support/describe-tree.ts'
 import { xattrManifest } from '../../support/manifest.ts'
 import { output } from '../../support/run.ts'
 import { tool } from '../../support/tools.ts'
+import { TAKEN_OVER } from './changed-hands.ts'
 import { copyOfExample } from './examples.ts'
 import { type ExtensionOptions, extension, type ImageRecipe, signingWith } from './image.ts'
 import * as trees from './trees.ts'
@@ -77,6 +78,7 @@ export const ACCEPTED: readonly ImageRecipe[] = [
   ...LAYOUTS,
   ...SIGNATURES,
   ISSUED,
+  ...TAKEN_OVER,
 ]
 
 function everything(algorithm: CompressionAlgorithm): ExtensionOptions {

@@ -21,6 +21,12 @@ export interface Trust {
   readonly userspace: boolean
 }
 
+/** Says what the firmware trusts, and whom the kernel has from it. */
+export const PLATFORM: Step = {
+  name: 'platform',
+  script: 'mokutil --sb-state; keyctl list %:.platform',
+}
+
 /**
  * Brings the modules that systemd would get by its services, and keeps others from what takes longer
  * than a merge: udev from looking into loop devices, and 262 from measuring every root hash.

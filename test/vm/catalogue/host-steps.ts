@@ -8,6 +8,7 @@ import {
   compareChecksums,
   describeContent,
   merge,
+  PLATFORM,
   PREPARE,
   unmerge,
 } from './guest-steps.ts'
@@ -19,11 +20,6 @@ import { READ_PCRS } from './pcr-steps.ts'
 import { REFUSED, TOLERATED } from './refused.ts'
 import { REPART_STEP } from './repart-images.ts'
 import { UNUSABLE } from './unusable.ts'
-
-const PLATFORM: Step = {
-  name: 'platform',
-  script: 'mokutil --sb-state; keyctl list %:.platform',
-}
 
 const COUNT_LINKS: Step = {
   name: 'count links',

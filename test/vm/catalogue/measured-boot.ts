@@ -7,6 +7,7 @@ import { extsign } from '../../support/extsign.ts'
 import type { KeyFiles } from '../../support/keys.ts'
 import { type BootOptions, makePe, signForFirmware, UKI_PATH } from '../harness/index.ts'
 import { calculatePcr11, makeMeasuredUki, PROFILES } from './measured-uki.ts'
+import { rotateCredential, rotatePolicies } from './rotated.ts'
 import { everyKind, makeTarget, type Sealed, type SealRecipe, seal } from './sealed.ts'
 import { SEALED_FILES, sealedFolder } from './sealed-steps.ts'
 
@@ -24,6 +25,8 @@ export interface BootPlan {
   readonly esp?: EspFiles
   /** `main` is started by the firmware, `second` by systemd-boot. */
   readonly profile: Profile
+  /** Whether another key takes over before, and other secrets. */
+  readonly rotated?: boolean
 }
 
 export interface MeasuredBoot {
@@ -47,7 +50,8 @@ const EXTRA = {
 export async function prepareBoot(plan: BootPlan): Promise<MeasuredBoot> {
   const { guest, folder, payload, db, profile } = plan
   mkdirSync(folder)
-  const uki = makeMeasuredUki(guest, folder)
+  const fresh = makeMeasuredUki(guest, folder)
+  const uki = plan.rotated ? rotatePolicies(fresh, folder) : fresh
   const target = await makeTarget(guest, folder)
   const pcr11 = (phase: string) => calculatePcr11(uki.path, phase, PROFILES.indexOf(profile))
   const into = sealedFolder(payload, guest)
@@ -77,13 +81,14 @@ export async function prepareBoot(plan: BootPlan): Promise<MeasuredBoot> {
     { what: 'predicted', opens: 'in the initrd', options: ['--tpm2-pcrs', pcrs] },
     { what: 'other-esp', opens: 'never', options: ['--tpm2-pcrs', predicted('other', changed)] },
   ])
+  const moved = plan.rotated ? [rotateCredential(target, folder, credentials)] : []
   copyFileSync(target.hostSecret, join(into, SEALED_FILES.hostSecret))
   copyFileSync(target.storageKeys.srk, join(into, SEALED_FILES.storageRootKey))
   const boot = profile === 'main' ? 'stub' : 'systemd-boot'
   return {
     options: { guest, payload, db, esp, tpm: target.tpm, uki: uki.path, boot },
     ...{ pcr11, pcrs },
-    sealed: [...beside, ...global, ...bound],
+    sealed: [...beside, ...global, ...bound, ...moved],
     delivered: [...beside, ...global],
   }
 }

@@ -23,9 +23,7 @@ const ROOM = ' '.repeat(8192)
 
 /** Makes a UKI with two profiles in `folder`, and signs the states in which secrets may open. */
 export function makeMeasuredUki(guest: TreeName, folder: string): MeasuredUki {
-  const key = makeKey(folder, 'rsa2048', 'pcr')
-  const publicKey = join(folder, 'pcr.pub')
-  writeFileSync(publicKey, output(tool('openssl'), ['pkey', '-in', key.privateKey, '-pubout']))
+  const { privateKey, publicKey } = makePolicyKey(folder, 'pcr')
   writeFileSync(join(folder, 'room'), ROOM)
   const [main, second] = PROFILES.map((name) => `--profile=ID=${name}\nTITLE=${name}\n`)
   const commandLine = `--cmdline=${commandLineOf('initrd')} vmtest.profile=second`
@@ -35,9 +33,20 @@ export function makeMeasuredUki(guest: TreeName, folder: string): MeasuredUki {
   const unsigned = makeUki(guest, 'initrd', folder, parts)
   const path = join(folder, 'measured.efi')
   const states = ['--phase=enter-initrd', '--bank=sha256']
-  const signing = ['--private-key', key.privateKey, ...states, '--output', path]
+  const signing = ['--private-key', privateKey, ...states, '--output', path]
   extsign(['pcr', 'sign', '--uki', unsigned, ...signing])
   return { path, publicKey }
+}
+
+/** Makes a key that can approve of states: the paths of its parts. */
+export function makePolicyKey(
+  folder: string,
+  name: string,
+): { readonly privateKey: string; readonly publicKey: string } {
+  const { privateKey } = makeKey(folder, 'rsa2048', name)
+  const publicKey = join(folder, `${name}.pub`)
+  writeFileSync(publicKey, output(tool('openssl'), ['pkey', '-in', privateKey, '-pubout']))
+  return { privateKey, publicKey }
 }
 
 /** What PCR 11 has in a phase, for `--tpm2-pcrs`. */

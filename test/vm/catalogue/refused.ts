@@ -6,6 +6,7 @@ import { encodeVeritySignature } from '../../../src/formats/verity-signature.ts'
 import type { ImageResult } from '../../../src/images/options.ts'
 import { signRootHash } from '../../../src/images/sign.ts'
 import { noise } from '../../support/sample-trees.ts'
+import { GIVEN_AWAY } from './changed-hands.ts'
 import {
   type Bench,
   type ExtensionOptions,
@@ -43,6 +44,7 @@ export const REFUSED: readonly RefusedRecipe[] = [
   refused('wrong-key', { key: 'stranger' }),
   refused('wrong-key-not-embedded', { key: 'stranger', embedCertificate: false }),
   refused('unsigned', { key: 'none' }),
+  { ...GIVEN_AWAY, at: 'merge' },
   refused('issued-not-embedded', { key: 'issued', embedCertificate: false }),
   refused('issued-without-identifier', { key: 'issued-without-identifier' }),
   damaged('signature-of-another', 'merge', async (bytes, image, bench) => {

@@ -45,10 +45,15 @@ export function secretOf(name: string): string {
 /** Makes two TPMs, one of them for the guest, and has each say what is public of it. */
 export async function makeTarget(guest: TreeName, folder: string): Promise<Target> {
   const hostSecret = join(folder, 'credential.secret')
-  extsign(['cred', 'setup', '--machine-id', MACHINE_ID, hostSecret])
+  makeHostSecret(hostSecret)
   const tpm = join(folder, 'tpm')
   const storageKeys = await makeTpmAndKeys(tpm)
   return { guest, tpm, hostSecret, storageKeys, otherKeys: await makeTpmAndKeys(`${tpm}-other`) }
+}
+
+/** Makes a secret for the hosts that guests are. */
+export function makeHostSecret(file: string): void {
+  extsign(['cred', 'setup', '--machine-id', MACHINE_ID, file])
 }
 
 async function makeTpmAndKeys(state: string): Promise<Record<Parent, string>> {

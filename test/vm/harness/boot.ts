@@ -23,7 +23,7 @@ export function bootGuest(options: BootOptions): Promise<GuestRun> {
   return withFolder(async (folder) => {
     const machine = {
       ...(environment === 'host' && { root: join(guestFolder(guest), 'root.ext4') }),
-      variables: enrolKeys(options, folder),
+      variables: options.variables ?? enrolKeys(options, folder),
       esp: makeEsp({ ...esp, ...makeBootFiles(options, folder) }, folder),
       payload: makePayload(payload, folder),
       steps: makeSteps(steps, folder),

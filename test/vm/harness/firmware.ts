@@ -6,7 +6,7 @@ import { makeKey } from '../../support/keys.ts'
 import { outputInTree } from '../../support/reference-trees.ts'
 import type { BootOptions } from './options.ts'
 
-const OVMF = '/usr/share/OVMF'
+export const OVMF = '/usr/share/OVMF'
 /** Whose the keys are: any UUID will do. */
 const OWNER = '5c8f2fd4-5a9b-4c0e-9d0c-6e6f1f2b7a31'
 

@@ -30,6 +30,8 @@ export interface BootOptions {
   readonly steps: readonly Step[]
   /** Certificates for the UEFI db. */
   readonly db: readonly KeyFiles[]
+  /** The firmware's variables with these certificates; made for the boot where absent. */
+  readonly variables?: string
   /** Signs what the firmware starts: the first key of db where absent. */
   readonly signer?: KeyFiles
   /** `host` where absent. */
