@@ -5,6 +5,7 @@
 
 import { fromHex } from '../../bytes/hex.ts'
 import type { Patch } from '../../bytes/patch.ts'
+import { openFileSource } from '../../files/file-source.ts'
 import { createOutput } from '../../files/output.ts'
 import { withPatches } from '../../files/pending-change.ts'
 import { finishReplacement, replaceBytes } from '../../files/replace-bytes.ts'
@@ -13,6 +14,7 @@ import type { LoadedCertificate } from '../../keys/certificate.ts'
 import type { Progress } from '../options.ts'
 import { resultOf } from '../read/attempt.ts'
 import { type OpenImage, openImage, readImage } from '../read/open-image.ts'
+import { findPendingChange } from '../read/pending-change.ts'
 import { describeSigner } from '../read/signer-text.ts'
 import type { RootHashSignature } from '../sign.ts'
 import { isSignedWith } from './is-signed-with.ts'
@@ -66,7 +68,7 @@ export async function replaceSignature(
   obtain: (rootHash: string) => Promise<RootHashSignature>,
 ): Promise<ReplaceResult> {
   const { image: path, certificate, embedCertificate = true, dryRun = false } = options
-  if (!dryRun) await finishReplacement(path)
+  if (!dryRun) await finishPendingChange(path)
   const image = await openImage(path)
   try {
     const { oldCertificates = [], verifyData = true, threads, onProgress } = options
@@ -106,6 +108,16 @@ export async function replaceSignature(
     return { ...result, action, bytesWritten, sidecars, warnings: signed.warnings }
   } finally {
     await image.close()
+  }
+}
+
+/** What somebody else was interrupted in comes first. */
+async function finishPendingChange(path: string): Promise<void> {
+  const file = await openFileSource(path)
+  try {
+    if (await findPendingChange(file, path)) await finishReplacement(path)
+  } finally {
+    await file.close()
   }
 }
 
