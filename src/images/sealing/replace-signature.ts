@@ -10,6 +10,7 @@ import { createOutput } from '../../files/output.ts'
 import { withPatches } from '../../files/pending-change.ts'
 import { finishReplacement, replaceBytes } from '../../files/replace-bytes.ts'
 import { decodeSignedData } from '../../formats/pkcs7/decode.ts'
+import { veritySignatureSize } from '../../formats/verity-signature.ts'
 import type { LoadedCertificate } from '../../keys/certificate.ts'
 import type { Progress } from '../options.ts'
 import { resultOf } from '../read/attempt.ts'
@@ -75,13 +76,13 @@ export async function replaceSignature(
     const judging = { certificates: oldCertificates, data: verifyData, threads, onProgress }
     const seals = await judgeSeals(image, judging)
     const { rootHash, subject } = seals
-    const place = findSignaturePlace(image)
+    const present = findSignaturePlace(image, 0)
     const result = {
       image: path,
       rootHash,
       before: describeSigners(seals),
       certificateFingerprint: certificate.fingerprint,
-      place,
+      place: present,
       bytesWritten: 0,
       sidecars: [],
       warnings: [],
@@ -100,12 +101,13 @@ export async function replaceSignature(
       certificateFingerprint: fromHex(signed.certificateFingerprint)!, // likewise
       signature: signed.pkcs7,
     }
+    const place = findSignaturePlace(image, veritySignatureSize(value))
     const patches = await patchSignature(image, place, value, options.seed)
     await assertVerifies(image, patches, { options, place, signed })
     const bytesWritten = await replaceBytes(path, { patches, size: place.imageSize })
     for (const sidecar of sidecars) await replaceSidecar(sidecar, signed.pkcs7)
     await assertWritten(options)
-    return { ...result, action, bytesWritten, sidecars, warnings: signed.warnings }
+    return { ...result, action, place, bytesWritten, sidecars, warnings: signed.warnings }
   } finally {
     await image.close()
   }
