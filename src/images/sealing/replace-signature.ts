@@ -4,7 +4,8 @@
  */
 
 import { fromHex } from '../../bytes/hex.ts'
-import type { Patch } from '../../bytes/patch.ts'
+import { type Patch, trimPatches } from '../../bytes/patch.ts'
+import { ImageError } from '../../errors.ts'
 import { openFileSource } from '../../files/file-source.ts'
 import { createOutput } from '../../files/output.ts'
 import { withPatches } from '../../files/pending-change.ts'
@@ -106,7 +107,7 @@ export async function replaceSignature(
     await assertVerifies(image, patches, { options, place, signed })
     const bytesWritten = await replaceBytes(path, { patches, size: place.imageSize })
     for (const sidecar of sidecars) await replaceSidecar(sidecar, signed.pkcs7)
-    await assertWritten(options)
+    await assertWritten(path, patches, place)
     return { ...result, action, place, bytesWritten, sidecars, warnings: signed.warnings }
   } finally {
     await image.close()
@@ -151,19 +152,27 @@ async function assertVerifies(
   try {
     const { signature } = image.sidecars
     const sidecars = { ...image.sidecars, signature: signature && signed.pkcs7 }
-    await judgeSeals({ ...image, sidecars }, { certificates: [options.certificate], data: false })
+    const certificates = [options.certificate]
+    await judgeSeals({ ...image, sidecars }, { certificates, data: false, onlyUsed: true })
   } finally {
     await verity?.close()
   }
 }
 
-/** The image as it is now. */
-async function assertWritten({ image: path, certificate }: ReplaceOptions): Promise<void> {
-  const image = await openImage(path)
+/** The image is now what has been verified before it was written. */
+async function assertWritten(
+  path: string,
+  patches: readonly Patch[],
+  { imageSize }: SignaturePlace,
+): Promise<void> {
+  const file = await openFileSource(path)
   try {
-    await judgeSeals(image, { certificates: [certificate], data: false })
+    const different = await trimPatches(file, patches)
+    if (different.length === 0 && file.size === imageSize) return
+    const message = `${path} is not what was written to it`
+    throw new ImageError('NOT_VERIFIED', message, { hint: 'something else writes to it' })
   } finally {
-    await image.close()
+    await file.close()
   }
 }
 
