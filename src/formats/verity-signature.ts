@@ -38,13 +38,7 @@ export function encodeVeritySignature(
   value: Omit<VeritySignature, 'extraFields'>,
   size = 16384,
 ): Uint8Array {
-  const text = encodeUtf8(
-    JSON.stringify({
-      rootHash: toHex(value.rootHash),
-      certificateFingerprint: value.certificateFingerprint && toHex(value.certificateFingerprint),
-      signature: toBase64(value.signature),
-    }),
-  )
+  const text = formatText(value)
   if (text.length + 1 > size) {
     throw new FormatError(
       FORMAT,
@@ -56,6 +50,21 @@ export function encodeVeritySignature(
   const partition = new Uint8Array(size)
   partition.set(text)
   return partition
+}
+
+/** Bytes that text and one NUL byte take. */
+export function veritySignatureSize(value: Omit<VeritySignature, 'extraFields'>): number {
+  return formatText(value).length + 1
+}
+
+function formatText(value: Omit<VeritySignature, 'extraFields'>): Uint8Array {
+  return encodeUtf8(
+    JSON.stringify({
+      rootHash: toHex(value.rootHash),
+      certificateFingerprint: value.certificateFingerprint && toHex(value.certificateFingerprint),
+      signature: toBase64(value.signature),
+    }),
+  )
 }
 
 /**

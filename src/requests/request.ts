@@ -63,7 +63,7 @@ async function requestImage(path: string, options: RequestOptions): Promise<Requ
     const { verifyData = true, threads, onProgress } = options
     const judging = { certificates: [], data: verifyData, threads, onProgress }
     const { rootHash } = await judgeSeals(image, judging)
-    findSignaturePlace(image)
+    findSignaturePlace(image, 0)
     const { designator, architecture, file } = image
     const subject = `${path}: root hash of an image, ${designator}-${architecture}, ${file.size} bytes`
     const { payload } = requestSignature(rootHash, subject)

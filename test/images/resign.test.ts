@@ -9,7 +9,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { bytesSource } from '../../src/bytes/source.ts'
-import { decodeGpt } from '../../src/formats/gpt/index.ts'
+import { decodeGpt, editGpt, type Gpt, type GptPartition } from '../../src/formats/gpt/index.ts'
 import { decodeSignedData } from '../../src/formats/pkcs7/decode.ts'
 import { resultOf } from '../../src/images/read/attempt.ts'
 import { openImage } from '../../src/images/read/open-image.ts'
@@ -166,6 +166,18 @@ describe('the signature is added where there is none', () => {
   })
 })
 
+test('a partition that is too small is left for one that is not', async () => {
+  const image = await build('rsa')
+  await retable(image, 2, ({ firstLba }) => ({ lastLba: firstLba + 7 }))
+  await expectSignedBy(image, KEYS.rsa)
+  expect(await resign(image, 'p256')).toMatchObject({ place: { kind: 'partition', size: 4096 } })
+  const { place } = await resign(image, 'long')
+  expect(place).toMatchObject({ kind: 'growth', size: 16_384 })
+  await expectSignedBy(image, KEYS.long)
+  await resign(image, 'rsa')
+  await expectSignedBy(image, KEYS.rsa)
+})
+
 describe('nothing is written', () => {
   test('where the image has this signature already', async () => {
     const image = await build('p256')
@@ -256,18 +268,24 @@ function flip(image: string, offset: number): void {
 
 /** The image with a hash partition that takes the room that was kept for the signature. */
 async function fillRoom(image: string, sectorSize: 512 | 4096): Promise<string> {
-  const { editGpt } = await import('../../src/formats/gpt/index.ts')
+  const full = join(dirname(image), `full-${sectorSize}-${basename(image)}`)
+  copyFileSync(image, full)
+  await retable(full, 1, (_, { lastUsableLba }) => ({ lastLba: Number(lastUsableLba) }))
+  return full
+}
+
+/** Changes an entry of the partition table. */
+async function retable(
+  image: string,
+  index: number,
+  change: (partition: GptPartition, gpt: Gpt) => Partial<GptPartition>,
+): Promise<void> {
   const bytes = new Uint8Array(readFileSync(image))
   const gpt = await decodeGpt(bytesSource(bytes))
-  const hash = gpt.partitions[1]!
-  const edited = await editGpt(bytesSource(bytes), {
-    gpt,
-    index: 1,
-    imageSize: bytes.length,
-    partition: { ...hash, lastLba: Number(gpt.lastUsableLba) },
-  })
-  for (const patch of [...edited.backup, ...edited.primary]) bytes.set(patch.bytes, patch.offset)
-  const full = join(dirname(image), `full-${sectorSize}-${basename(image)}`)
-  writeFileSync(full, bytes)
-  return full
+  const old = gpt.partitions[index]!
+  const partition = { ...old, ...change(old, gpt) }
+  const edit = { gpt, index, imageSize: bytes.length, partition }
+  const { backup, primary } = await editGpt(bytesSource(bytes), edit)
+  for (const patch of [...backup, ...primary]) bytes.set(patch.bytes, patch.offset)
+  writeFileSync(image, bytes)
 }

@@ -5,15 +5,15 @@
  * tree in a file beside it.
  */
 
-import { realpath } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Source, sliceSource } from '../../bytes/source.ts'
 import { viewOf } from '../../bytes/struct.ts'
 import { FormatError } from '../../errors.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
-import { readJournal, withPatches } from '../../files/pending-change.ts'
+import { withPatches } from '../../files/pending-change.ts'
 import { MAGIC, SUPERBLOCK_OFFSET } from '../../formats/erofs/layout.ts'
 import { type Designator, decodeGpt, type Gpt, type GptPartition } from '../../formats/gpt/index.ts'
+import { findPendingChange } from './pending-change.ts'
 import { type Selection, selectPartitions } from './select-partitions.ts'
 import { readSidecars, type Sidecars } from './sidecars.ts'
 
@@ -61,8 +61,7 @@ const SQUASHFS_MAGIC = 0x73717368
 export async function openImage(path: string): Promise<OpenImage> {
   const file = await openFileSource(path)
   try {
-    const real = await realpath(path)
-    const journal = await readJournal(real, file)
+    const journal = await findPendingChange(file, path)
     return await readImage(
       journal ? withPatches(file, journal.changes, journal.newSize) : file,
       path,

@@ -5,6 +5,7 @@ import { ImageError } from '../../errors.ts'
 import type { LoadedCertificate } from '../../keys/certificate.ts'
 import { type Failed, runChecks } from '../checks/finding.ts'
 import { examine, type Subject } from '../checks/subject.ts'
+import { unusedSpace } from '../checks/unused-space.ts'
 import type { Progress } from '../options.ts'
 import type { OpenImage } from '../read/open-image.ts'
 import { SEAL_CHECKS } from '../verify.ts'
@@ -12,8 +13,10 @@ import { SEAL_CHECKS } from '../verify.ts'
 export interface JudgeOptions {
   /** Who must have signed; without them a signature need only not be wrong, and may be missing. */
   readonly certificates: readonly LoadedCertificate[]
-  /** Hash all data and the whole tree. */
+  /** Hash all data and the whole tree, or the top of the tree alone. */
   readonly data: boolean
+  /** Leave out what no change of a signature touches: whether unused bytes are zero. */
+  readonly onlyUsed?: boolean | undefined
   readonly threads?: number | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
@@ -33,7 +36,8 @@ export async function judgeSeals(image: OpenImage, options: JudgeOptions): Promi
   const { certificates, threads, onProgress } = options
   const depth = { data: options.data, contents: false }
   const subject = await examine(image, { certificates, threads, onProgress }, depth)
-  const findings = await runChecks(subject, SEAL_CHECKS)
+  const checks = SEAL_CHECKS.filter((check) => !options.onlyUsed || check !== unusedSpace)
+  const findings = await runChecks(subject, checks)
   const failed = findings.find(
     (finding): finding is Failed =>
       !finding.ok && (finding.unproven !== true || certificates.length > 0),

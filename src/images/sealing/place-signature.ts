@@ -31,19 +31,27 @@ export interface SignaturePlace {
   readonly imageSize: number
 }
 
-/** The place for a signature. @throws ImageError where the image has no hash tree to sign. */
-export function findSignaturePlace({ gpt, selection, file }: OpenImage): SignaturePlace {
+/**
+ * The place for a signature: the partition that is there if it has room for `needed` bytes.
+ *
+ * @throws ImageError where the image has no hash tree to sign.
+ */
+export function findSignaturePlace(
+  { gpt, selection, file }: OpenImage,
+  needed: number,
+): SignaturePlace {
   const selected = selection?.selected
   if (!gpt || !selected?.hash) {
     const fact = gpt ? 'it has no hash tree' : 'it has no partition table'
     throw new ImageError('NOT_SIGNED', `${file.path} cannot be signed: ${fact}`)
   }
   const { signature } = selected
-  if (signature && signature.size <= MAX_PARTITION) {
+  if (signature && needed <= signature.size && signature.size <= MAX_PARTITION) {
     const { offset, size } = signature
     return { kind: 'partition', offset, size, imageSize: file.size }
   }
-  return findRoom(gpt, selected.hash.offset + selected.hash.size, file.size)
+  const before = signature ?? selected.hash
+  return findRoom(gpt, before.offset + before.size, file.size)
 }
 
 /** Behind the hash partition if that is free, else anywhere, else at the end. */
@@ -92,7 +100,7 @@ export async function patchSignature(
     index: selected.signature?.index ?? firstFreeIndex(gpt),
     imageSize: place.imageSize,
     partition: {
-      ...describePartition(selected, gpt, image.fileName, seed),
+      ...(selected.signature ?? describePartition(selected, gpt, image.fileName, seed)),
       firstLba: place.offset / gpt.sectorSize,
       lastLba: (place.offset + place.size) / gpt.sectorSize - 1,
     },
@@ -101,7 +109,10 @@ export async function patchSignature(
     place.kind === 'growth'
       ? joinTail({ offset: place.offset, bytes }, edited.backup, image)
       : [{ offset: place.offset, bytes }, ...edited.backup]
-  return [...content, ...edited.primary]
+  // What was too small holds the old signature until nothing refers to it any more.
+  const { offset = 0, size = 0 } = selected.signature ?? {}
+  const cleared = { offset, bytes: new Uint8Array(Math.min(size, MAX_PARTITION)) }
+  return [...content, ...edited.primary, cleared]
 }
 
 /** Signature and new backup in one piece, with zeros where the old backup was. */

@@ -4,15 +4,19 @@
  */
 
 import { fromHex } from '../../bytes/hex.ts'
-import type { Patch } from '../../bytes/patch.ts'
+import { type Patch, trimPatches } from '../../bytes/patch.ts'
+import { ImageError } from '../../errors.ts'
+import { openFileSource } from '../../files/file-source.ts'
 import { createOutput } from '../../files/output.ts'
 import { withPatches } from '../../files/pending-change.ts'
 import { finishReplacement, replaceBytes } from '../../files/replace-bytes.ts'
 import { decodeSignedData } from '../../formats/pkcs7/decode.ts'
+import { veritySignatureSize } from '../../formats/verity-signature.ts'
 import type { LoadedCertificate } from '../../keys/certificate.ts'
 import type { Progress } from '../options.ts'
 import { resultOf } from '../read/attempt.ts'
 import { type OpenImage, openImage, readImage } from '../read/open-image.ts'
+import { findPendingChange } from '../read/pending-change.ts'
 import { describeSigner } from '../read/signer-text.ts'
 import type { RootHashSignature } from '../sign.ts'
 import { isSignedWith } from './is-signed-with.ts'
@@ -66,20 +70,20 @@ export async function replaceSignature(
   obtain: (rootHash: string) => Promise<RootHashSignature>,
 ): Promise<ReplaceResult> {
   const { image: path, certificate, embedCertificate = true, dryRun = false } = options
-  if (!dryRun) await finishReplacement(path)
+  if (!dryRun) await finishPendingChange(path)
   const image = await openImage(path)
   try {
     const { oldCertificates = [], verifyData = true, threads, onProgress } = options
     const judging = { certificates: oldCertificates, data: verifyData, threads, onProgress }
     const seals = await judgeSeals(image, judging)
     const { rootHash, subject } = seals
-    const place = findSignaturePlace(image)
+    const present = findSignaturePlace(image, 0)
     const result = {
       image: path,
       rootHash,
       before: describeSigners(seals),
       certificateFingerprint: certificate.fingerprint,
-      place,
+      place: present,
       bytesWritten: 0,
       sidecars: [],
       warnings: [],
@@ -98,14 +102,25 @@ export async function replaceSignature(
       certificateFingerprint: fromHex(signed.certificateFingerprint)!, // likewise
       signature: signed.pkcs7,
     }
+    const place = findSignaturePlace(image, veritySignatureSize(value))
     const patches = await patchSignature(image, place, value, options.seed)
     await assertVerifies(image, patches, { options, place, signed })
     const bytesWritten = await replaceBytes(path, { patches, size: place.imageSize })
     for (const sidecar of sidecars) await replaceSidecar(sidecar, signed.pkcs7)
-    await assertWritten(options)
-    return { ...result, action, bytesWritten, sidecars, warnings: signed.warnings }
+    await assertWritten(path, patches, place)
+    return { ...result, action, place, bytesWritten, sidecars, warnings: signed.warnings }
   } finally {
     await image.close()
+  }
+}
+
+/** What somebody else was interrupted in comes first. */
+async function finishPendingChange(path: string): Promise<void> {
+  const file = await openFileSource(path)
+  try {
+    if (await findPendingChange(file, path)) await finishReplacement(path)
+  } finally {
+    await file.close()
   }
 }
 
@@ -137,19 +152,27 @@ async function assertVerifies(
   try {
     const { signature } = image.sidecars
     const sidecars = { ...image.sidecars, signature: signature && signed.pkcs7 }
-    await judgeSeals({ ...image, sidecars }, { certificates: [options.certificate], data: false })
+    const certificates = [options.certificate]
+    await judgeSeals({ ...image, sidecars }, { certificates, data: false, onlyUsed: true })
   } finally {
     await verity?.close()
   }
 }
 
-/** The image as it is now. */
-async function assertWritten({ image: path, certificate }: ReplaceOptions): Promise<void> {
-  const image = await openImage(path)
+/** The image is now what has been verified before it was written. */
+async function assertWritten(
+  path: string,
+  patches: readonly Patch[],
+  { imageSize }: SignaturePlace,
+): Promise<void> {
+  const file = await openFileSource(path)
   try {
-    await judgeSeals(image, { certificates: [certificate], data: false })
+    const different = await trimPatches(file, patches)
+    if (different.length === 0 && file.size === imageSize) return
+    const message = `${path} is not what was written to it`
+    throw new ImageError('NOT_VERIFIED', message, { hint: 'something else writes to it' })
   } finally {
-    await image.close()
+    await file.close()
   }
 }
 
