@@ -7,30 +7,17 @@ import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
-import { FormatError, KeyError } from '../errors.ts'
-import type { SignedData } from '../formats/pkcs7/decode.ts'
-import { findSigner } from '../formats/pkcs7/decode.ts'
+import { KeyError } from '../errors.ts'
 import { findKernelCertificateObjection } from '../formats/x509/kernel.ts'
-import { predictKernel } from '../images/checks/predict-kernel.ts'
-import { predictUserspace } from '../images/checks/predict-userspace.ts'
-import { contentOf, type ReaderVerdict } from '../images/checks/reader-verdict.ts'
-import { resultOf } from '../images/read/attempt.ts'
-import { openImage } from '../images/read/open-image.ts'
-import { collectRootHashes, type FoundSignature } from '../images/read/root-hash-claims.ts'
-import { describeSigner } from '../images/read/signer-text.ts'
 import {
   findValidityWarning,
   type LoadedCertificate,
   loadCertificate,
 } from '../keys/certificate.ts'
 import { judgeCertificate } from '../keys/doors.ts'
-import {
-  type IgnoredFile,
-  readTrustDirectories,
-  type TrustStore,
-  VERITY_DIRECTORIES,
-} from '../keys/trust.ts'
-import { type Candidates, explainMismatch } from './explain.ts'
+import { type IgnoredFile, readTrustDirectories, VERITY_DIRECTORIES } from '../keys/trust.ts'
+import { type CheckedImage, checkImage, type Remarks } from './check-image.ts'
+import type { Candidates } from './explain.ts'
 
 export interface TrustCheckOptions {
   /** `verity.d` directories, the strongest first. */
@@ -52,12 +39,6 @@ export interface TrustCheck {
   readonly images: readonly CheckedImage[]
 }
 
-/** What is wrong, and what is worth knowing without being wrong. */
-interface Remarks {
-  readonly problems: readonly string[]
-  readonly notes: readonly string[]
-}
-
 export interface CheckedCertificate extends Remarks {
   readonly path: string
   readonly subject: string
@@ -69,13 +50,6 @@ export interface CheckedCertificate extends Remarks {
 
 export interface CheckedFile extends Remarks {
   readonly path: string
-}
-
-export interface CheckedImage extends Remarks {
-  readonly path: string
-  /** Who signed, as the signature says it. */
-  readonly signers: readonly string[]
-  readonly readers: readonly ReaderVerdict[]
 }
 
 /**
@@ -213,61 +187,4 @@ function isAuthority({ extensions }: LoadedCertificate): boolean {
 /** Whether readers would take one for the other. */
 function isNamesake(a: LoadedCertificate, b: LoadedCertificate): boolean {
   return equalBytes(a.issuer.der, b.issuer.der) && equalBytes(a.serialDer, b.serialDer)
-}
-
-interface ImageAnswer {
-  readonly image: CheckedImage
-  /** The used certificates that its signature names. */
-  readonly certificates: readonly LoadedCertificate[]
-}
-
-async function checkImage(
-  path: string,
-  store: TrustStore,
-  candidates: Candidates,
-): Promise<ImageAnswer> {
-  const signature = await readSignature(path)
-  if (signature instanceof FormatError) {
-    const problems = [signature.message]
-    return { image: { path, signers: [], readers: [], problems, notes: [] }, certificates: [] }
-  }
-  const message = resultOf(signature?.message)
-  // Files that are ignored are reported by themselves, and here only when they would have fitted.
-  const trust = { ...store, ignored: [] }
-  const userspace = predictUserspace(signature, { trust })
-  const kernel = predictKernel(signature, store.certificates)
-  const refused = userspace.verdict !== 'accepts'
-  const signers = message?.signers ?? []
-  return {
-    image: {
-      path,
-      signers: signers.map(describeSigner),
-      readers: [
-        { reader: 'kernel', ...kernel },
-        { reader: 'userspace', ...userspace },
-      ],
-      problems: refused ? [`systemd does not accept it: ${userspace.reason}`] : [],
-      notes: refused && signature && message ? explain(signature, message, candidates) : [],
-    },
-    certificates: signers.flatMap((signer) => findSigner(signer, store.certificates) ?? []),
-  }
-}
-
-function explain(signature: FoundSignature, message: SignedData, candidates: Candidates) {
-  return explainMismatch(message, contentOf(signature), candidates)
-}
-
-/** The signature that readers look at, or what is wrong with the image as a whole. */
-async function readSignature(path: string): Promise<FoundSignature | undefined | FormatError> {
-  try {
-    const image = await openImage(path)
-    try {
-      return (await collectRootHashes(image)).signatures[0]
-    } finally {
-      await image.close()
-    }
-  } catch (error) {
-    if (error instanceof FormatError) return error
-    throw error
-  }
 }

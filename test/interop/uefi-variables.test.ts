@@ -77,6 +77,16 @@ describe.runIf(hasKeys && available('cert-to-efi-sig-list', 'sign-efi-sig-list')
 )
 
 describe.runIf(hasKeys)('openssl', () => {
+  test('signs as a command what a key in a file signs', () => {
+    const certificate = ['--certificate', exchange.certificate, '--timestamp', '@1700000000']
+    const sign = ['trust', 'auth', 'db', release.certificate, ...certificate, '--private-key']
+    extsign([...sign, exchange.privateKey, '-o', at('file.auth')])
+    const words = [tool('openssl'), 'dgst', '-sha256', '-sign', exchange.privateKey]
+    const command = JSON.stringify(words)
+    extsign([...sign, command, '--private-key-source', 'command', '-o', at('command.auth')])
+    expect(read('command.auth')).toEqual(read('file.auth'))
+  })
+
   test.each(['rsa', 'ec'])('verifies a signed variable: %s', (kind) => {
     const { privateKey, certificate } = kind === 'ec' ? ec : exchange
     const signing = ['--private-key', privateKey, '--certificate', certificate]

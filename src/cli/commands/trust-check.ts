@@ -3,11 +3,11 @@
 import {
   type CheckedCertificate,
   type CheckedFile,
-  type CheckedImage,
   checkTrust,
   findTrustDirectories,
   type TrustCheck,
 } from '../../trust/check.ts'
+import type { CheckedImage } from '../../trust/check-image.ts'
 import { flag, optionalPositionals, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'

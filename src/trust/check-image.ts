@@ -1,0 +1,89 @@
+/** What readers make of an image, given the certificates that machines trust. */
+
+import { FormatError } from '../errors.ts'
+import { findSigner, type SignedData } from '../formats/pkcs7/decode.ts'
+import { predictKernel } from '../images/checks/predict-kernel.ts'
+import { predictUserspace } from '../images/checks/predict-userspace.ts'
+import { contentOf, type ReaderVerdict } from '../images/checks/reader-verdict.ts'
+import { resultOf } from '../images/read/attempt.ts'
+import { openImage } from '../images/read/open-image.ts'
+import { collectRootHashes, type FoundSignature } from '../images/read/root-hash-claims.ts'
+import { describeSigner } from '../images/read/signer-text.ts'
+import type { LoadedCertificate } from '../keys/certificate.ts'
+import type { TrustStore } from '../keys/trust.ts'
+import { type Candidates, explainMismatch } from './explain.ts'
+
+/** What is wrong, and what is worth knowing without being wrong. */
+export interface Remarks {
+  readonly problems: readonly string[]
+  readonly notes: readonly string[]
+}
+
+export interface CheckedImage extends Remarks {
+  readonly path: string
+  /** Who signed, as the signature says it. */
+  readonly signers: readonly string[]
+  readonly readers: readonly ReaderVerdict[]
+}
+
+export interface ImageAnswer {
+  readonly image: CheckedImage
+  /** The used certificates that its signature names. */
+  readonly certificates: readonly LoadedCertificate[]
+}
+
+/**
+ * Checks the signature that readers look at. Data is not hashed.
+ *
+ * @throws FileError where the image cannot be read.
+ */
+export async function checkImage(
+  path: string,
+  store: TrustStore,
+  candidates: Candidates,
+): Promise<ImageAnswer> {
+  const signature = await readSignature(path)
+  if (signature instanceof FormatError) {
+    const problems = [signature.message]
+    return { image: { path, signers: [], readers: [], problems, notes: [] }, certificates: [] }
+  }
+  const message = resultOf(signature?.message)
+  // Files that are ignored are reported by themselves, and here only when they would have fitted.
+  const trust = { ...store, ignored: [] }
+  const userspace = predictUserspace(signature, { trust })
+  const kernel = predictKernel(signature, store.certificates)
+  const refused = userspace.verdict !== 'accepts'
+  const signers = message?.signers ?? []
+  return {
+    image: {
+      path,
+      signers: signers.map(describeSigner),
+      readers: [
+        { reader: 'kernel', ...kernel },
+        { reader: 'userspace', ...userspace },
+      ],
+      problems: refused ? [`systemd does not accept it: ${userspace.reason}`] : [],
+      notes: refused && signature && message ? explain(signature, message, candidates) : [],
+    },
+    certificates: signers.flatMap((signer) => findSigner(signer, store.certificates) ?? []),
+  }
+}
+
+function explain(signature: FoundSignature, message: SignedData, candidates: Candidates) {
+  return explainMismatch(message, contentOf(signature), candidates)
+}
+
+/** The signature that readers look at, or what is wrong with the image as a whole. */
+async function readSignature(path: string): Promise<FoundSignature | undefined | FormatError> {
+  try {
+    const image = await openImage(path)
+    try {
+      return (await collectRootHashes(image)).signatures[0]
+    } finally {
+      await image.close()
+    }
+  } catch (error) {
+    if (error instanceof FormatError) return error
+    throw error
+  }
+}
