@@ -2,8 +2,6 @@
 
 export { bootGuest, bootGuests, type GuestRuns } from './boot.ts'
 export {
-  type Enrolment,
-  type EnrolmentKeys,
   enrolInSetupMode,
   makeUpdates,
   VARIABLES,
