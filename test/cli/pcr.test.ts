@@ -236,6 +236,44 @@ describe('sign', () => {
   })
 })
 
+describe('sign with a key that is elsewhere', () => {
+  const sign = (words: readonly string[], ...options: readonly string[]) => {
+    const source = ['--private-key-source=command', '--private-key', JSON.stringify(words)]
+    return extsign(['pcr', 'sign', '--linux', at('linux'), ...source, ...options])
+  }
+  const signer = (keyFile: string) => {
+    const script = `
+      const { sign } = require('node:crypto')
+      const { readFileSync, writeSync } = require('node:fs')
+      writeSync(1, sign('sha256', readFileSync(0), readFileSync(${JSON.stringify(keyFile)})))`
+    return [process.execPath, '--eval', script]
+  }
+
+  test('prints what a key in a file gives', async () => {
+    const here = await pcr('sign --linux=linux --private-key=pcr.key')
+    const there = await sign(signer(at('pcr.key')), '--certificate', at('pcr.crt'))
+    expect(there).toEqual(here)
+  })
+
+  test('refuses another key, and asks for the certificate to tell by', async () => {
+    writeFileSync(at('other.key'), other.keyPem, { mode: 0o600 })
+    const wrong = await sign(signer(at('other.key')), '--certificate', at('pcr.crt'))
+    expect(wrong).toMatchObject({ code: 1, stdout: '' })
+    expect(wrong.stderr).toContain('that are no signature by the key of')
+    for (const options of [[], ['--public-key', at('pcr.pub')]]) {
+      const { code, stderr } = await sign(signer(at('pcr.key')), ...options)
+      expect([code, stderr]).toEqual([2, expect.stringContaining("needs the key's --certificate")])
+    }
+  })
+
+  test('has no use for a timeout of files', async () => {
+    const { code, stderr } = await pcr(
+      'sign --linux=linux --private-key=pcr.key --signing-timeout=1',
+    )
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--signing-timeout says nothing')])
+  })
+})
+
 describe('join', () => {
   const answer = async (): Promise<void> => {
     const { stdout } = await pcr('sign --uki linux.efi --private-key pcr.key')

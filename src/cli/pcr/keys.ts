@@ -1,4 +1,4 @@
-/** `--private-key`, `--public-key`, `--certificate` and `--passphrase-file`, made into keys. */
+/** `--private-key`, `--public-key`, `--certificate` and what goes with them, made into keys. */
 
 import { KeyError } from '../../errors.ts'
 import { readPassphraseFile } from '../../keys/passphrase.ts'
@@ -15,6 +15,7 @@ import {
 import type { ValuesOf } from '../arguments.ts'
 import type { Context } from '../context.ts'
 import { printWarnings, UsageError } from '../errors.ts'
+import { loadSigner as loadAnySigner } from '../signer.ts'
 import { printable } from '../terminal.ts'
 import type { privateKeyOptions, publicKeyOptions } from './options.ts'
 
@@ -41,11 +42,15 @@ export async function loadSigner(
   values: PublicKeyValues & ValuesOf<typeof privateKeyOptions>,
   context: Context,
 ): Promise<PolicySigner> {
-  const { privateKey, passphraseFile } = values
+  const { privateKey, passphraseFile, privateKeySource = 'file' } = values
   if (privateKey === undefined) {
     throw new UsageError('--private-key is missing: there is nothing to sign with', {
       hint: 'extsign pcr policy-digest prints what a key that is elsewhere has to sign',
     })
+  }
+  if (privateKeySource !== 'file') return loadSignerElsewhere(values, context)
+  if (values.signingTimeout !== undefined) {
+    throw new UsageError('--signing-timeout says nothing to --private-key-source=file')
   }
   const publicKey = await loadPublicKey(values)
   const passphrase =
@@ -57,6 +62,26 @@ export async function loadSigner(
     return signer
   } finally {
     passphrase?.bytes.fill(0)
+  }
+}
+
+/** A command, an agent or a token: its answers are held against the certificate. */
+async function loadSignerElsewhere(
+  values: PublicKeyValues & ValuesOf<typeof privateKeyOptions>,
+  context: Context,
+): Promise<PolicySigner> {
+  const { certificate, publicKey, privateKeySource } = values
+  if (certificate === undefined || publicKey !== undefined) {
+    throw new UsageError(`--private-key-source=${privateKeySource} needs the key's --certificate`)
+  }
+  const policyKey = await loadPolicyCertificate(certificate)
+  const { signer, warnings } = await loadAnySigner(values, context)
+  printWarnings(warnings, context.stderr)
+  return {
+    publicKey: policyKey,
+    warnings,
+    sign: (request) => signer.sign(request),
+    forget: () => signer.forget(),
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { PCR_BANKS, type PcrBank } from '../../formats/tpm2/pcr.ts'
 import { flag, option, options, wordFlag } from '../arguments.ts'
+import { signerOptions } from '../signer-options.ts'
 import { choice, file, integer, text, type ValueType } from '../types.ts'
 
 const UKI = 'UKI'
@@ -117,24 +118,10 @@ export const publicKeyOptions = {
 }
 
 export const privateKeyOptions = {
-  privateKey: option({
-    long: 'private-key',
-    group: SIGNING,
-    type: file,
-    description: 'sign with this RSA key (PEM)',
-  }),
-  privateKeySource: option({
-    long: 'private-key-source',
-    group: SIGNING,
-    type: choice(['file']),
-    description: 'where the private key is',
-  }),
-  passphraseFile: option({
-    long: 'passphrase-file',
-    group: SIGNING,
-    type: file,
-    description: "a file with the key's passphrase, if it is encrypted",
-  }),
+  privateKey: signerOptions.privateKey,
+  privateKeySource: signerOptions.privateKeySource,
+  passphraseFile: signerOptions.passphraseFile,
+  signingTimeout: signerOptions.signingTimeout,
 }
 
 /** Of the commands that place signatures. */
