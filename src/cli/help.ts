@@ -15,7 +15,7 @@ const HELP_LINE = ['-h, --help', 'show this text'] as const
 
 export function formatRootHelp(entries: readonly Entry[]): string {
   return [
-    'Build, sign, verify and inspect systemd system and configuration extensions.\n',
+    'Build and sign systemd extension images, seal credentials, sign PCR policies.\n',
     'Usage: extsign COMMAND [OPTIONS] …\n',
     `Commands:\n${formatTable(entries.map(({ name, summary }) => [name, summary]))}`,
     `Options:\n${formatTable([HELP_LINE, ['--version', 'show the version']])}`,

@@ -62,7 +62,7 @@ test.each([[['--version']], [['-V']]])('%j prints the version', async (argv) => 
 
 describe('misuse ends with 2 and prints nothing on standard output:', () => {
   test.each([
-    ['no command', [], /^Build, sign/],
+    ['no command', [], /^Build and sign/],
     ['a group without its command', ['keys'], /^Make and examine signing keys\./],
     [
       'an unknown command',
