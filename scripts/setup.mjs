@@ -28,14 +28,10 @@ export function setUp() {
   return withLock(cacheFolder(), async () => {
     if (process.platform !== 'linux') return ['Linux, which every tool that examines images needs']
     const missing = await provideHostTools()
-    // Nothing else waits for it.
-    const alsoMissing = await providePkcs11js()
+    await providePkcs11js()
     await provideNodeVersions()
-    if (!isRoot()) {
-      const root = 'root, to enter the reference trees and to mount images'
-      return [...missing, ...alsoMissing, root]
-    }
-    if (!findTool('mmdebstrap')) return [...missing, ...alsoMissing]
+    if (!isRoot()) return [...missing, 'root, to enter the reference trees and to mount images']
+    if (!findTool('mmdebstrap')) return missing
     const provideAll = async (/** @type {TreeName} */ name) => {
       await provideTree(name)
       if (missing.length === 0) await provideGuest(name)
@@ -43,7 +39,7 @@ export function setUp() {
     await Promise.all([provideAll('trixie'), provideAll('sid')])
     if (missing.length === 0) await provideAcceleration()
     await providePackages()
-    return [...missing, ...alsoMissing]
+    return missing
   })
 }
 

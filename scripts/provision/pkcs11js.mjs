@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * The package pkcs11js, compiled. `npm ci --ignore-scripts` leaves it as source; here its few files
- * go through the compiler alone, with the headers that came with this Node, and what comes out is
- * kept in the cache and linked to where the package looks for it.
+ * go through the compiler alone, with the headers of Node-API, and what comes out is kept in the cache
+ * and linked to where the package looks for it.
  */
 
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -12,7 +12,9 @@ import { cacheFolder, provision } from './cache.mjs'
 import { findTool } from './host-tools.mjs'
 import { run } from './run.mjs'
 
-const PACKAGE = fileURLToPath(new URL('../../node_modules/pkcs11js', import.meta.url))
+const PACKAGES = fileURLToPath(new URL('../../node_modules', import.meta.url))
+const PACKAGE = join(PACKAGES, 'pkcs11js')
+const HEADERS = join(PACKAGES, 'node-api-headers/include')
 const BINARY = 'pkcs11.node'
 const SOURCES = ['dl.cpp', 'common.cpp', 'main.cpp']
 // As its binding.gyp has them. It uses Node-API: what is compiled with one Node runs with every other.
@@ -26,32 +28,21 @@ export function hasPkcs11js() {
   return existsSync(join(PACKAGE, 'build/Release', BINARY))
 }
 
-/**
- * Compiles the package, unless that has been done, and returns what is missing for it.
- * @returns {Promise<string[]>}
- */
+/** Compiles the package, unless that has been done or there is no compiler. */
 export async function providePkcs11js() {
   const compiler = findTool('g++')
-  if (!compiler) return [] // which the host tools have complained of
-  const headers = findHeaders()
-  if (!headers) return ['the headers of Node (Debian package libnode-dev)']
+  if (!compiler) return
   const { version } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'))
   const folder = join(cacheFolder(), 'pkcs11js')
   await provision(folder, ['g++', version, DEFINES, process.arch], async (fresh) => {
     await run(compiler, [
       ...['-O2', '-std=c++17', '-shared', '-fPIC', ...DEFINES.map((name) => `-D${name}`)],
-      ...[`-I${join(PACKAGE, 'includes')}`, `-I${headers}`],
+      ...[`-I${join(PACKAGE, 'includes')}`, `-I${HEADERS}`],
       ...SOURCES.map((name) => join(PACKAGE, 'src', name)),
       ...['-o', join(fresh, BINARY)],
     ])
   })
   link(folder, join(PACKAGE, 'build/Release'))
-  return []
-}
-
-function findHeaders() {
-  const beside = join(dirname(dirname(process.execPath)), 'include/node')
-  return [beside, '/usr/include/node'].find((folder) => existsSync(join(folder, 'node_api.h')))
 }
 
 /** @param {string} target @param {string} path */
