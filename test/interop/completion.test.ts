@@ -22,7 +22,7 @@ describe.runIf(available('bash'))('bash completes', () => {
   test.each([
     ['commands', ['con'], ['confext']],
     ['commands of a group', ['keys', ''], ['new', 'inspect', '--help']],
-    ['options', ['sysext', '--priv'], ['--private-key']],
+    ['options', ['sysext', '--priv'], ['--private-key', '--private-key-source']],
     ['options of a command of a group', ['keys', 'new', '--al'], ['--algorithm']],
     ['choices', ['keys', 'new', '--algorithm', 'p'], ['p256', 'p384']],
     ['choices of an argument', ['completion', ''], ['bash', 'zsh', 'fish']],
