@@ -141,6 +141,7 @@ async function runCredentials(place) {
   } finally {
     stop()
   }
+  if (!'offline seals'.includes(options.only)) return
   const script = fileURLToPath(new URL('bench/offline-seals.mjs', import.meta.url))
   const { stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8' })
   console.log(`\nSealed offline for a TPM by one processor: ${stdout.trim()} a second (≥ 1000).`)
