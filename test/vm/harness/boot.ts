@@ -41,16 +41,19 @@ export function bootGuest(options: BootOptions): Promise<GuestRun> {
 export type GuestRuns = (guest: TreeName) => Promise<GuestRun>
 
 /**
- * Boots all guests at the same time, because what runs in one is mostly one process after the other.
- * What becomes of one keeps no other from its end.
+ * Boots all guests, one after the other: side by side on two processors, the emulated clocks of one
+ * starve and its kernel may never start. What becomes of one keeps no other from its turn.
  */
 export function bootGuests(
   optionsFor: (guest: TreeName) => BootOptions | Promise<BootOptions>,
 ): GuestRuns {
-  const runs = new Map(
-    GUESTS.map(([, guest]) => [guest, Promise.resolve(optionsFor(guest)).then(bootGuest)] as const),
-  )
-  // Whoever asks is told.
-  for (const run of runs.values()) run.catch(() => {})
+  let previous: Promise<unknown> = Promise.resolve()
+  const runs = new Map<TreeName, Promise<GuestRun>>()
+  for (const [, guest] of GUESTS) {
+    const run = previous.then(() => optionsFor(guest)).then(bootGuest)
+    // Whoever asks is told.
+    previous = run.catch(() => {})
+    runs.set(guest, run)
+  }
   return (guest) => runs.get(guest)!
 }
