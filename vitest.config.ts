@@ -9,7 +9,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/interop/**', 'test/scripts/**', 'test/vm/**'],
           testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -28,7 +27,9 @@ export default defineConfig({
           // The harness has limits of its own, and its errors name the logs.
           testTimeout: 3_600_000,
           hookTimeout: 3_600_000,
-          fileParallelism: false,
+          // A guest has one processor: two at a time, each of another file.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

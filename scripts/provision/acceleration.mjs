@@ -21,10 +21,14 @@ const EMULATION = Object.freeze([
   ...['-cpu', 'max,cx16=off,la57=off'],
 ])
 
-/** A machine with Secure Boot, which firmware guards with system management mode. */
+/**
+ * A machine with Secure Boot, which firmware guards with system management mode. One processor: an
+ * emulated second one costs more than it brings to steps that run one after the other, and two
+ * tests boot two guests at a time.
+ */
 export const MACHINE = Object.freeze([
   ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-  ...['-machine', 'q35,smm=on', '-smp', '2', '-m', '2048'],
+  ...['-machine', 'q35,smm=on', '-smp', '1', '-m', '2048'],
   ...['-global', 'driver=cfi.pflash01,property=secure,value=on'],
   ...['-global', 'ICH9-LPC.disable_s3=1'],
   ...[

@@ -94,6 +94,9 @@ function addRunner(root) {
   for (const name of readdirSync(GUEST_SOURCES).filter((file) => file.startsWith('vmtest'))) {
     copyFileSync(join(GUEST_SOURCES, name), join(units, name))
   }
+  const coldplug = join(units, 'systemd-udev-trigger.service.d')
+  mkdirSync(coldplug)
+  copyFileSync(join(GUEST_SOURCES, 'coldplug.conf'), join(coldplug, 'vmtest.conf'))
   mkdirSync(join(root, 'usr/lib/vmtest'))
   copyFileSync(join(GUEST_SOURCES, 'run.sh'), join(root, 'usr/lib/vmtest/run.sh'))
   for (const unit of readList('masked-units')) {

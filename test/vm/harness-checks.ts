@@ -1,74 +1,42 @@
-/** What guests have to show: steps, and what must come of them. */
+/** The ground on which the tests of virtual machines stand: what the harness brings in and out. */
 
-import { readFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect } from 'vitest'
-import { guestFolder } from '../../scripts/provision/guests.mjs'
+import { expect, test } from 'vitest'
 import type { TreeName } from '../../scripts/provision/trees.mjs'
-import type { StepResult } from './harness/index.ts'
+import { output } from '../support/run.ts'
+import { tool } from '../support/tools.ts'
+import { DB } from './catalogue/keys.ts'
+import { PAYLOAD } from './catalogue/payload.ts'
+import { type Check, GUEST_CHECKS, testChecks } from './guest-checks.ts'
+import type { GuestRun, Step } from './harness/index.ts'
 
-export interface Check {
-  readonly name: string
-  readonly script: string
-  readonly timeout?: number
-  readonly expected: (guest: TreeName) => { readonly [field in keyof StepResult]?: unknown }
+/** Adds to the folder of a payload what {@link HARNESS_STEPS} look for in it. */
+export function addHarnessFiles(payload: string): void {
+  const folder = join(payload, 'harness')
+  const file = join(folder, 'file')
+  mkdirSync(join(folder, 'folder'), { recursive: true })
+  writeFileSync(file, 'content')
+  output(tool('setfattr'), ['-n', 'user.note', '-v', 'kept', file])
+  output(tool('chown'), ['1234:5678', file])
+  output(tool('chmod'), ['4711', file])
+  output(tool('chmod'), ['1777', join(folder, 'folder')])
 }
 
-const TOOLS = [
-  ...['systemd-sysext', 'systemd-confext', 'systemd-dissect', 'systemd-repart', 'mkfs.erofs'],
-  ...['veritysetup', 'openssl', 'keyctl', 'mokutil', 'getfattr', 'getcap', 'tpm2_pcrread'],
-  ...['sha256sum', 'tar', 'cmp', 'findmnt', 'losetup', 'journalctl'],
-]
-
-/** About every guest: what the proofs of other tests rest on. */
-export const GUEST_CHECKS: readonly Check[] = [
-  {
-    name: 'runs its own kernel',
-    script: 'uname -r',
-    expected: (guest) => ({
-      stdout: readFileSync(join(guestFolder(guest), 'kernel-version'), 'utf8'),
-    }),
-  },
-  {
-    name: 'runs the systemd it is asked for',
-    script: 'systemctl --version',
-    expected: (guest) => ({
-      stdout: expect.stringMatching(guest === 'sid' ? /^systemd 262 / : /^systemd 257 /),
-    }),
-  },
-  {
-    name: 'has Secure Boot',
-    script: 'mokutil --sb-state',
-    expected: () => ({ stdout: 'SecureBoot enabled\n' }),
-  },
-  {
-    name: 'has a kernel that locked itself down',
-    script: 'cat /sys/kernel/security/lockdown',
-    expected: () => ({ stdout: 'none [integrity] confidentiality\n' }),
-  },
-  {
-    name: 'has a TPM, in which the UKI was measured',
-    script: 'tpm2_pcrread sha256:11',
-    expected: () => ({ stdout: expect.stringMatching(/ 11: 0x(?!0+$)[0-9A-F]{64}$/m) }),
-  },
-  {
-    name: 'has the tools that tests use',
-    script: `for tool in ${TOOLS.join(' ')}; do command -v $tool >/dev/null || echo $tool; done`,
-    expected: () => ({ status: 0, stdout: '' }),
-  },
-]
-
-/** About the boot of the test of the harness: its keys, its payload, its steps. */
-export const HARNESS_CHECKS: readonly Check[] = [
+const CHECKS: readonly Check[] = [
   {
     name: 'can be written to',
-    script: 'touch /etc/file /var/file /run/file /tmp/file && mkdir -p /var/lib/extensions/new',
+    script: 'touch /etc/file /var/file /run/file /tmp/file && mkdir /var/lib/new',
     expected: () => ({ status: 0, stderr: '' }),
   },
   {
     name: 'has the certificates of db and no others in the platform keyring',
     script: 'keyctl list %:.platform | sed -n "s/.*asymmetric: \\(.*\\):.*/\\1/p" | sort',
-    expected: () => ({ stdout: 'TEST-DO-NOT-USE p256\nTEST-DO-NOT-USE rsa2048\n' }),
+    expected: () => ({
+      stdout: DB.map((name) => `TEST-DO-NOT-USE ${name}\n`)
+        .sort()
+        .join(''),
+    }),
   },
   {
     name: 'has nothing merged and trusts nobody',
@@ -77,18 +45,20 @@ export const HARNESS_CHECKS: readonly Check[] = [
   },
   {
     name: 'shows the payload with its metadata',
-    script: 'stat -c "%n %u:%g %a" /payload/*e*; getfattr --absolute-names -d /payload/file',
+    script: `
+cd ${PAYLOAD}/harness
+stat -c "%n %u:%g %a" *
+getfattr -d file
+`,
     expected: () => ({
-      stdout: [
-        '/payload/file 1234:5678 4711',
-        '/payload/folder 0:0 1777',
-        '# file: /payload/file\nuser.note="kept"\n\n',
-      ].join('\n'),
+      stdout: ['file 1234:5678 4711', 'folder 0:0 1777', '# file: file\nuser.note="kept"\n\n'].join(
+        '\n',
+      ),
     }),
   },
   {
     name: 'cannot write to the payload',
-    script: 'touch /payload/new',
+    script: `touch ${PAYLOAD}/new`,
     expected: () => ({ status: 1, stderr: expect.stringContaining('Read-only file system') }),
   },
   {
@@ -124,3 +94,50 @@ export const HARNESS_CHECKS: readonly Check[] = [
     expected: () => ({ status: 124 }),
   },
 ]
+
+const FILES: Step = {
+  name: 'files',
+  script: 'mkdir a; seq 100000 >a/numbers; ln -s a/numbers link; truncate -s 64M hole',
+}
+
+/** For a guest with nothing merged yet. */
+export const HARNESS_STEPS: readonly Step[] = [...GUEST_CHECKS, ...CHECKS, FILES]
+
+/** The tests of what {@link HARNESS_STEPS} came to. */
+export function testHarness(guest: TreeName, runs: () => GuestRun): void {
+  testChecks([...GUEST_CHECKS, ...CHECKS], guest, runs)
+
+  test('returns files', () => {
+    const run = runs()
+    const files = run.files(FILES.name)
+    const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
+    expect(readFileSync(join(files, 'link'), 'utf8') === numbers, run.where).toBe(true)
+    expect(lstatSync(join(files, 'link')).isSymbolicLink(), run.where).toBe(true)
+    expect(statSync(join(files, 'hole')), run.where).toMatchObject({ size: 64 << 20, blocks: 0 })
+  })
+
+  test('knows its steps by name', () => {
+    expect(() => runs().step('another')).toThrow('no step is called another')
+  })
+}
+
+/** The last steps of a guest. */
+export const CRASH: readonly Step[] = [
+  { name: 'the step that crashes', script: 'echo c >/proc/sysrq-trigger; sleep 60' },
+  { name: 'the step after it', script: '' },
+]
+
+/** The tests of what {@link CRASH} came to. */
+export function testCrash(guest: TreeName, runs: () => GuestRun): void {
+  test.each(CRASH)('has no result of $name', ({ name }) => {
+    const run = runs()
+    expect(() => run.step(name)).toThrow(`${guest}: no result of step ${name}: the guest ended`)
+    expect(() => run.step(name)).toThrow(run.where)
+  })
+
+  test('leaves a console and a journal even so', () => {
+    const run = runs()
+    expect(readFileSync(run.console, 'utf8')).toContain('Kernel panic')
+    expect(readFileSync(run.journal, 'utf8')).toContain('kernel: Linux version')
+  })
+}

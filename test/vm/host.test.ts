@@ -30,6 +30,7 @@ import {
 } from './catalogue/repart-images.ts'
 import { UNUSABLE } from './catalogue/unusable.ts'
 import { bootGuests, GUESTS, type GuestRun, type GuestRuns, makeUki } from './harness/index.ts'
+import { addHarnessFiles, HARNESS_STEPS, testHarness } from './harness-checks.ts'
 
 const MIB = 1 << 20
 const IMAGES = [...ACCEPTED, ...INSTALLED, ...REFUSED, ...UNUSABLE, ...TOLERATED]
@@ -50,12 +51,14 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
       payload = await makePayload(folder, IMAGES)
       await addMergeCases(payload)
       addRepartTrees(payload)
+      addHarnessFiles(payload.folder)
       const { folder: files, db } = payload
       runs = bootGuests((guest) => {
         mkdirSync(join(folder, guest))
         const uki = makeUki(guest, 'host', join(folder, guest))
         ukis.set(guest, uki)
-        return { guest, name: 'host', payload: files, steps: HOST_STEPS, db, uki }
+        const steps = [...HARNESS_STEPS, ...HOST_STEPS]
+        return { guest, name: 'host', payload: files, steps, db, uki }
       })
     })
 
@@ -70,6 +73,8 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
       beforeAll(async () => {
         run = await runs(guest)
       })
+
+      testHarness(guest, () => run)
 
       test('has our certificates of the UEFI db in the platform keyring', () => {
         const { stdout } = run.step('platform')

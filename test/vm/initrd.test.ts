@@ -21,15 +21,21 @@ import { type MeasuredBoot, prepareBoot } from './catalogue/measured-boot.ts'
 import { expectAsPredicted, mergedAfter, namesOf, observe } from './catalogue/observe.ts'
 import { makePayload, type Payload } from './catalogue/payload.ts'
 import { predict } from './catalogue/predict.ts'
+import { credentials, loadAll } from './catalogue/sealed-steps.ts'
+import { GUEST_CHECKS, testChecks } from './guest-checks.ts'
 import { bootGuests, GUESTS, type GuestRun, type GuestRuns } from './harness/index.ts'
-import { GUEST_CHECKS } from './harness-checks.ts'
-import { measuredSteps, testMeasured } from './measured-checks.ts'
+import { expectLoaded, measuredSteps, testMeasured } from './measured-checks.ts'
 
 /** The stub of 257 does not look into loader/extensions. */
 const BROUGHT = {
   trixie: BESIDE_UKI,
   sid: [...BESIDE_UKI, ...FOR_EVERY_UKI],
 } as const
+
+const LOAD_FILES = 'load from files'
+/** What is not on the EFI system partition, and so in files alone. */
+const notDelivered = ({ sealed, delivered }: MeasuredBoot) =>
+  sealed.filter((each) => !delivered.includes(each))
 
 describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', () => {
   const folder = temporaryFolder()
@@ -47,7 +53,8 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
       const boot = await prepareBoot({ guest, ...places, db, esp, profile: 'main' })
       boots.set(guest, boot)
       const { first, last } = measuredSteps(boot)
-      const steps = [...first, ...GUEST_CHECKS, ...INITRD_STEPS, ...last]
+      const load = loadAll(LOAD_FILES, notDelivered(boot), credentials(guest))
+      const steps = [...first, load, ...GUEST_CHECKS, ...INITRD_STEPS, ...last]
       return { ...boot.options, name: 'initrd', environment: 'initrd', steps }
     })
   })
@@ -67,12 +74,14 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
       run = await runs(guest)
     })
 
-    test.each(GUEST_CHECKS)('$name', ({ name, expected }) => {
-      expect(run.step(name), run.where).toMatchObject(expected(guest))
-    })
+    testChecks(GUEST_CHECKS, guest, () => run)
 
     describe('where the boot is measured', () => {
       testMeasured(() => ({ run, boot: boots.get(guest)! }))
+
+      test('opens from files what was sealed to it and nothing else', () => {
+        expectLoaded(run, LOAD_FILES, notDelivered(boots.get(guest)!))
+      })
     })
 
     test('finds what lies beside its UKI, and since 258 what lies beside none', () => {

@@ -1,6 +1,6 @@
 /**
  * The second profile of a UKI, started by systemd-boot: of a firmware that enrolled the
- * keys itself, and with policies and a credential that have changed keys.
+ * keys itself, and with policies and a credential that have changed keys. It ends with a crash.
  */
 
 import { join } from 'node:path'
@@ -18,6 +18,7 @@ import {
   type GuestRuns,
   makeUpdates,
 } from './harness/index.ts'
+import { CRASH, testCrash } from './harness-checks.ts'
 import { measuredSteps, testMeasured } from './measured-checks.ts'
 
 describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () => {
@@ -38,7 +39,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () =
       boots.set(guest, boot)
       const { variables } = await enrolment
       const { first, last } = measuredSteps(boot)
-      const steps = [...first, ...last, PLATFORM]
+      const steps = [...first, ...last, PLATFORM, ...CRASH]
       return { ...boot.options, name: 'profile', environment: 'initrd', variables, steps }
     })
   })
@@ -62,5 +63,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () =
     test('is the one that was chosen', () => {
       expect(run.step('command line').stdout).toContain(' vmtest.profile=second ')
     })
+
+    testCrash(guest, () => run)
   })
 })

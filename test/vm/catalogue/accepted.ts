@@ -105,13 +105,14 @@ function ofBlocks(name: string, blocks: number): ImageRecipe {
 
 /** A squashfs that somebody else made. */
 function wrappedSquashfs(name: string): ImageRecipe {
-  const plain = extension('sysext', name, trees.writeManyFiles)
+  const write = trees.noiseOfSize(99 * BLOCK)
+  const plain = extension('sysext', name, write)
   return {
     ...plain,
     fileName: `${name}.raw`,
     make: async (bench, image) => {
       const tree = plain.tree(bench)
-      trees.writeManyFiles(tree, 'sysext', name)
+      write(tree, 'sysext', name)
       const filesystem = `${tree}.squashfs`
       output(tool('mksquashfs'), [tree, filesystem, '-quiet', '-no-progress', '-all-root'])
       const signing = await signingWith(bench.keys)

@@ -17,7 +17,7 @@ export LC_ALL=C
 find . -printf '%p %y %m %U:%G %T@ %l\\0' | sort -z
 find . ! -type d -printf '%p %n %s\\0' | sort -z
 find . \\( -type b -o -type c \\) -print0 | sort -z | xargs -0r stat --printf '%n %t:%T\\0'
-find . -type f -print0 | sort -z | xargs -0r sha256sum -z
+find . -type f -print0 | sort -z | xargs -0r b2sum -z
 find . -print0 | sort -z | xargs -0r getfattr --no-dereference --dump --match=- --encoding=hex |
   sed -n 's|^# file: \\./|# file: |;/^# file: /{h;d};/./{G;s/\\n/ /;p}' | sort
 `

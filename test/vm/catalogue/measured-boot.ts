@@ -8,7 +8,7 @@ import type { KeyFiles } from '../../support/keys.ts'
 import { type BootOptions, makePe, signForFirmware, UKI_PATH } from '../harness/index.ts'
 import { calculatePcr11, makeMeasuredUki, PROFILES } from './measured-uki.ts'
 import { rotateCredential, rotatePolicies } from './rotated.ts'
-import { everyKind, makeTarget, type Sealed, type SealRecipe, seal } from './sealed.ts'
+import { everyKind, makeTarget, PARENTS, type Sealed, type SealRecipe, seal } from './sealed.ts'
 import { SEALED_FILES, sealedFolder } from './sealed-steps.ts'
 
 type Profile = (typeof PROFILES)[number]
@@ -52,7 +52,8 @@ export async function prepareBoot(plan: BootPlan): Promise<MeasuredBoot> {
   mkdirSync(folder)
   const fresh = makeMeasuredUki(guest, folder)
   const uki = plan.rotated ? rotatePolicies(fresh, folder) : fresh
-  const target = await makeTarget(guest, folder)
+  const parents = profile === 'main' ? PARENTS[guest] : PARENTS[guest].slice(-1)
+  const target = await makeTarget(guest, parents, folder)
   const pcr11 = (phase: string) => calculatePcr11(uki.path, phase, PROFILES.indexOf(profile))
   const into = sealedFolder(payload, guest)
   const credentials = join(into, SEALED_FILES.credentials)

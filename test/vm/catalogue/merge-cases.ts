@@ -30,7 +30,7 @@ const IMAGE_FOLDERS = { sysext: 'var/lib/extensions', confext: 'var/lib/confexts
 
 export const MERGE_STEP: Step = {
   name: 'merge decisions',
-  timeout: 900,
+  timeout: 300,
   script: [
     // An overlay can be stacked on memory, and mounts below /run would stay in systemd's namespace.
     'mount -t tmpfs tmpfs /mnt',

@@ -16,7 +16,7 @@ export const PAYLOAD = '/payload'
 const CHECKSUMS = `
 cd "$1"
 find . -type f ! -path '*/extension-release.d/*' \\( -links -1000 -o -path '*/few/*' \\) -print0 |
-  LC_ALL=C sort -z | xargs -0r sha256sum >"$2"
+  LC_ALL=C sort -z | xargs -0r b2sum >"$2"
 `
 
 export interface Payload {

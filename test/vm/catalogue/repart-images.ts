@@ -45,7 +45,7 @@ const ROUNDS: readonly { readonly kind: ExtensionKind; readonly images: readonly
 
 export const REPART_STEP: Step = {
   name: 'systemd-repart',
-  timeout: 600,
+  timeout: 200,
   script: [
     ...REPART_IMAGES.map(makeCommand),
     // An image that systemd cannot read keeps all others of its kind from being merged.

@@ -44,12 +44,16 @@ for name in ${namesOf(sealed)}; do
   systemd-creds decrypt --name=$name ${credentials(guest)}/$name.cred - >$name || rm $name
 done
 `
-  return { name, script, timeout: 180 + 10 * sealed.length }
+  return { name, script, timeout: 60 + 5 * sealed.length }
 }
 
-/** A unit for each gets it, from a folder or else from what was delivered; the files are what it got. */
+/**
+ * A unit for each gets it, from a folder or else from what was delivered; the files are what it got.
+ * Standard output has their exit statuses. They are started together, as a boot starts them.
+ */
 export function loadAll(name: string, sealed: readonly Sealed[], folder?: string): Step {
   const from = folder === undefined ? '' : `:${folder}/%i.cred`
+  const units = sealed.map((each) => `load@${each.name}`).join(' ')
   const script = `
 cat >/run/systemd/system/load@.service <<END
 [Unit]
@@ -60,11 +64,10 @@ LoadCredentialEncrypted=%i${from}
 ExecStart=cp \\\${CREDENTIALS_DIRECTORY}/%i $PWD/
 END
 systemctl daemon-reload
-for name in ${namesOf(sealed)}; do
-  systemctl start load@$name || systemctl show --value --property=ExecMainStatus load@$name
-done
+systemctl start ${units}
+systemctl show --value --property=ExecMainStatus ${units}
 `
-  return { name, script, timeout: 180 + 10 * sealed.length }
+  return { name, script, timeout: 60 + 5 * sealed.length }
 }
 
 /** What a step of {@link openAll} or {@link loadAll} got, by name. */
@@ -72,6 +75,11 @@ export function openedBy(run: GuestRun, name: string): Readonly<Record<string, s
   const folder = run.files(name)
   const read = (file: string) => [file, readFileSync(join(folder, file), 'utf8')] as const
   return Object.fromEntries(readdirSync(folder).map(read))
+}
+
+/** The exit statuses of the units of {@link loadAll}, in the order of their credentials. */
+export function statusesOf(run: GuestRun, name: string): readonly number[] {
+  return run.step(name).stdout.trim().split(/\n+/).map(Number)
 }
 
 /** What it has to get. */

@@ -20,6 +20,8 @@ export interface Sealed {
 /** What is known of a guest before it has booted. */
 export interface Target {
   readonly guest: TreeName
+  /** The storage keys that everything is sealed for. */
+  readonly parents: readonly Parent[]
   /** Folder of its TPM. */
   readonly tpm: string
   /** Public parts of the storage keys of its TPM, and of another one. */
@@ -31,8 +33,8 @@ export interface Target {
 
 type Parent = 'legacy' | 'srk'
 
-/** The storage keys under which the systemd of a guest looks. */
-const PARENTS = { trixie: ['legacy'], sid: ['legacy', 'srk'] } as const
+/** The storage keys under which the systemd of a guest looks, the newest last. */
+export const PARENTS = { trixie: ['legacy'], sid: ['legacy', 'srk'] } as const
 
 /** As scripts/provision/guest-root.mjs writes it. */
 const MACHINE_ID = 'e'.repeat(32)
@@ -43,12 +45,23 @@ export function secretOf(name: string): string {
 }
 
 /** Makes two TPMs, one of them for the guest, and has each say what is public of it. */
-export async function makeTarget(guest: TreeName, folder: string): Promise<Target> {
+export async function makeTarget(
+  guest: TreeName,
+  parents: readonly Parent[],
+  folder: string,
+): Promise<Target> {
   const hostSecret = join(folder, 'credential.secret')
   makeHostSecret(hostSecret)
   const tpm = join(folder, 'tpm')
   const storageKeys = await makeTpmAndKeys(tpm)
-  return { guest, tpm, hostSecret, storageKeys, otherKeys: await makeTpmAndKeys(`${tpm}-other`) }
+  return {
+    guest,
+    parents,
+    tpm,
+    hostSecret,
+    storageKeys,
+    otherKeys: await makeTpmAndKeys(`${tpm}-other`),
+  }
 }
 
 /** Makes a secret for the hosts that guests are. */
@@ -101,14 +114,14 @@ export function everyKind(
   ]
 }
 
-/** Seals for each of the keys under which the guest looks, without its TPM. */
+/** Seals for each of the keys of `target`, without its TPM. */
 export function seal(
   target: Target,
   recipes: readonly SealRecipe[],
   folder: string,
 ): readonly Sealed[] {
   mkdirSync(folder, { recursive: true })
-  return PARENTS[target.guest].flatMap((parent) =>
+  return target.parents.flatMap((parent) =>
     recipes.map(({ what, opens, options = [], elsewhere }) => {
       const name = `${parent}-${what}`
       const keys = elsewhere ? target.otherKeys : target.storageKeys

@@ -44,7 +44,7 @@ export const writeEverything: WriteTree = (tree, kind, name) => {
 }
 
 export const writeManyFiles = withFiles(function* () {
-  for (let index = 0; index < 5000; index += 1) yield [`${index % 50}/${index}`, `${index}`]
+  for (let index = 0; index < 2000; index += 1) yield [`${index % 50}/${index}`, `${index}`]
 })
 
 export const writeLargeFile = withFiles(function* () {

@@ -41,8 +41,8 @@ export function bootGuest(options: BootOptions): Promise<GuestRun> {
 export type GuestRuns = (guest: TreeName) => Promise<GuestRun>
 
 /**
- * Boots all guests, one after the other: side by side on two processors, one has hung before its
- * kernel said a word. What becomes of one keeps no other from its turn.
+ * Boots all guests, one after the other, because another file of tests boots its own meanwhile. What
+ * becomes of one keeps no other from its turn.
  */
 export function bootGuests(
   optionsFor: (guest: TreeName) => BootOptions | Promise<BootOptions>,

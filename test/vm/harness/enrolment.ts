@@ -28,7 +28,7 @@ export interface Enrolment {
 }
 
 /** Far more than emulated firmware takes, also on a busy machine. */
-const BOOT_SECONDS = 600
+const BOOT_SECONDS = 240
 
 /** Makes `PK.auth`, `KEK.auth` and `db.auth`, and the lists they enrol, in a new folder. */
 export function makeUpdates({ pk, kek, db }: EnrolmentKeys, folder: string): void {

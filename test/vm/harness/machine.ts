@@ -7,10 +7,10 @@ import { type Process, start } from './process.ts'
 import { type Machine, qemuArguments } from './qemu.ts'
 import { startTpm } from './tpm.ts'
 
-/** Far more than an emulated boot takes, also where ten others want the processors. */
-const BOOT_SECONDS = 900
+/** Far more than an emulated boot takes, also on a busy machine. */
+const BOOT_SECONDS = 240
 /** For what happens between the ends of two steps, besides the second one. */
-const PAUSE_SECONDS = 300
+const PAUSE_SECONDS = 60
 
 export interface End {
   /** Why nothing more came. */

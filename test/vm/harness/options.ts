@@ -17,7 +17,7 @@ export interface Step {
   readonly name: string
   /** For `sh`, run as root in the guest. The working directory is an empty folder of its own. */
   readonly script: string
-  /** Seconds, 180 by default. A step that takes longer is ended, and its status is 124. */
+  /** Seconds, 60 by default. A step that takes longer is ended, and its status is 124. */
   readonly timeout?: number
 }
 
@@ -47,6 +47,6 @@ export interface BootOptions {
 }
 
 /** Seconds after which a step is ended. */
-export function stepTimeout({ timeout = 180 }: Step): number {
+export function stepTimeout({ timeout = 60 }: Step): number {
   return timeout
 }
