@@ -32,6 +32,7 @@ const BROUGHT = {
   sid: [...BESIDE_UKI, ...FOR_EVERY_UKI],
 } as const
 
+const LOAD_DELIVERED = 'load what was delivered'
 const LOAD_FILES = 'load from files'
 /** What is not on the EFI system partition, and so in files alone. */
 const notDelivered = ({ sealed, delivered }: MeasuredBoot) =>
@@ -53,8 +54,11 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
       const boot = await prepareBoot({ guest, ...places, db, esp, profile: 'main' })
       boots.set(guest, boot)
       const { first, last } = measuredSteps(boot)
-      const load = loadAll(LOAD_FILES, notDelivered(boot), credentials(guest))
-      const steps = [...first, load, ...GUEST_CHECKS, ...INITRD_STEPS, ...last]
+      const load = [
+        loadAll(LOAD_DELIVERED, boot.delivered),
+        loadAll(LOAD_FILES, notDelivered(boot), credentials(guest)),
+      ]
+      const steps = [...first, ...load, ...GUEST_CHECKS, ...INITRD_STEPS, ...last]
       return { ...boot.options, name: 'initrd', environment: 'initrd', steps }
     })
   })
@@ -79,7 +83,11 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
     describe('where the boot is measured', () => {
       testMeasured(() => ({ run, boot: boots.get(guest)! }))
 
-      test('opens from files what was sealed to it and nothing else', () => {
+      test('gives units what lies beside its UKI, and beside none, and nothing else of it', () => {
+        expectLoaded(run, LOAD_DELIVERED, boots.get(guest)!.delivered)
+      })
+
+      test('gives them from files what was sealed to it and nothing else', () => {
         expectLoaded(run, LOAD_FILES, notDelivered(boots.get(guest)!))
       })
     })

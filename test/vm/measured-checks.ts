@@ -5,7 +5,6 @@ import type { MeasuredBoot } from './catalogue/measured-boot.ts'
 import { LATER_PHASES, LEAVE_INITRD, pcrsOf, READ_PCRS } from './catalogue/pcr-steps.ts'
 import type { Opens, Sealed } from './catalogue/sealed.ts'
 import {
-  loadAll,
   openAll,
   openedBy,
   prepareSealed,
@@ -14,11 +13,10 @@ import {
 } from './catalogue/sealed-steps.ts'
 import type { GuestRun, Step } from './harness/index.ts'
 
-const LOAD_DELIVERED = 'load what was delivered'
 const IN_THE_INITRD: readonly Opens[] = ['always', 'in the initrd']
 
 /** The steps: nothing that measures may come before them, nor anything after that needs an initrd. */
-export function measuredSteps({ options, sealed, delivered }: MeasuredBoot): {
+export function measuredSteps({ options, sealed }: MeasuredBoot): {
   readonly first: readonly Step[]
   readonly last: readonly Step[]
 } {
@@ -29,7 +27,6 @@ export function measuredSteps({ options, sealed, delivered }: MeasuredBoot): {
       { name: 'command line', script: 'cat /proc/cmdline' },
       ...prepareSealed(guest),
       openAll('open', guest, sealed),
-      loadAll(LOAD_DELIVERED, delivered),
     ],
     last: [
       LEAVE_INITRD,
@@ -66,11 +63,6 @@ export function testMeasured(
   test('opens what was sealed to it and nothing else', () => {
     const { boot, run } = prepared()
     expect(openedBy(run, 'open'), run.where).toEqual(secretsOf(boot.sealed, IN_THE_INITRD))
-  })
-
-  test('opens what lies beside its UKI, and beside none, and nothing else of it', () => {
-    const { boot, run } = prepared()
-    expectLoaded(run, LOAD_DELIVERED, boot.delivered)
   })
 
   test('opens nothing that was sealed to the initrd once it is left', () => {

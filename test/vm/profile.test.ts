@@ -3,8 +3,10 @@
  * keys itself, and with policies and a credential that have changed keys. It ends with a crash.
  */
 
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { toHex } from '../../src/bytes/hex.ts'
 import { makeKey } from '../support/keys.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available } from '../support/tools.ts'
@@ -17,6 +19,7 @@ import {
   type GuestRun,
   type GuestRuns,
   makeUpdates,
+  VARIABLES,
 } from './harness/index.ts'
 import { CRASH, testCrash } from './harness-checks.ts'
 import { measuredSteps, testMeasured } from './measured-checks.ts'
@@ -24,11 +27,12 @@ import { measuredSteps, testMeasured } from './measured-checks.ts'
 describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () => {
   const folder = temporaryFolder()
   const boots = new Map<string, MeasuredBoot>()
+  const enrolled = new Map<string, ReadonlyMap<string, string>>()
+  const updates = join(folder, 'updates')
   let runs: GuestRuns
 
   beforeAll(() => {
     const [pk, kek, ...db] = ['PK', 'KEK', 'db'].map((name) => makeKey(folder, 'rsa2048', name))
-    const updates = join(folder, 'updates')
     makeUpdates({ pk: pk!, kek: kek!, db }, updates)
     runs = bootGuests(async (guest) => {
       const own = join(folder, guest)
@@ -37,7 +41,9 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () =
       const plan = { guest, ...places, db, profile: 'second', rotated: true } as const
       const boot = await prepareBoot(plan)
       boots.set(guest, boot)
-      const { variables } = await enrolment
+      const { console, variables, values } = await enrolment
+      expect(console).toContain('Custom Secure Boot keys successfully enrolled')
+      enrolled.set(guest, values)
       const { first, last } = measuredSteps(boot)
       const steps = [...first, ...last, PLATFORM, ...CRASH]
       return { ...boot.options, name: 'profile', environment: 'initrd', variables, steps }
@@ -52,6 +58,11 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () =
     })
 
     testMeasured(() => ({ run, boot: boots.get(guest)! }))
+
+    test.each(VARIABLES)('is started by firmware that enrolled %s and nothing else', (variable) => {
+      const list = readFileSync(join(updates, `${variable}.esl`))
+      expect(enrolled.get(guest)?.get(variable)).toBe(toHex(list))
+    })
 
     test('is started by firmware that trusts our key alone, and so does its kernel', () => {
       const { stdout } = run.step(PLATFORM.name)

@@ -49,7 +49,7 @@ export const writeManyFiles = withFiles(function* () {
 
 export const writeLargeFile = withFiles(function* () {
   const part = new Uint8Array([...noise(MIB, 5), ...prose(MIB, 6)])
-  const content = new Uint8Array(16 * MIB)
+  const content = new Uint8Array(8 * MIB)
   for (let offset = 0; offset < content.length; offset += part.length) content.set(part, offset)
   yield ['large', content]
 })

@@ -7,6 +7,7 @@ import { acceleration, MACHINE } from '../../../scripts/provision/acceleration.m
 import { type TreeName, treeFolder } from '../../../scripts/provision/trees.mjs'
 import { extsign } from '../../support/extsign.ts'
 import type { KeyFiles } from '../../support/keys.ts'
+import { outputInTree } from '../../support/reference-trees.ts'
 import { makeEsp } from './disks.ts'
 import { OVMF } from './firmware.ts'
 import { start } from './process.ts'
@@ -25,6 +26,8 @@ export interface Enrolment {
   readonly console: string
   /** Path of the firmware's variables. */
   readonly variables: string
+  /** Their values by name, as virt-fw-vars finds them, in hexadecimal. */
+  readonly values: ReadonlyMap<string, string>
 }
 
 /** Far more than emulated firmware takes, also on a busy machine. */
@@ -67,7 +70,23 @@ export async function enrolInSetupMode(
     },
     folder,
   )
-  return { variables, console: await runFirmware(variables, esp, join(folder, 'console')) }
+  const console = await runFirmware(variables, esp, join(folder, 'console'))
+  return { console, variables, values: readVariables(tree, variables, folder) }
+}
+
+function readVariables(
+  tree: TreeName,
+  variables: string,
+  folder: string,
+): ReadonlyMap<string, string> {
+  const json = join(folder, 'variables.json')
+  outputInTree(tree, folder, 'virt-fw-vars', ['-i', variables, '--output-json', json])
+  const store: Store = JSON.parse(readFileSync(json, 'utf8'))
+  return new Map(store.variables.map((each) => [each.name, each.data]))
+}
+
+interface Store {
+  readonly variables: readonly { readonly name: string; readonly data: string }[]
 }
 
 /** Runs a machine until it ends, or its firmware has nothing to boot; returns what it said. */

@@ -31,7 +31,10 @@ export function makeUki(
   return makePe(guest, folder, 'uki.efi', [...parts, ...options])
 }
 
-/** The command line of the kernel. */
+/**
+ * The command line of the kernel. Most of it is for speed: where addresses are not randomized, qemu
+ * translates a program once, and not for each process.
+ */
 export function commandLineOf(environment: Environment): string {
   return readFileSync(join(GUEST_SOURCES, `cmdline.${environment}`), 'utf8').trim()
 }
