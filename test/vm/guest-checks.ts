@@ -62,6 +62,6 @@ export const GUEST_CHECKS: readonly Check[] = [
 export function testChecks(checks: readonly Check[], guest: TreeName, runs: () => GuestRun): void {
   test.each(checks)('$name', ({ name, expected }) => {
     const run = runs()
-    expect(run.step(name), run.where).toMatchObject(expected(guest))
+    expect(run.step(name)).toMatchObject(expected(guest))
   })
 }

@@ -31,6 +31,7 @@ import {
 import { UNUSABLE } from './catalogue/unusable.ts'
 import { bootGuests, GUESTS, type GuestRun, type GuestRuns, makeUki } from './harness/index.ts'
 import { addHarnessFiles, HARNESS_STEPS, testHarness } from './harness-checks.ts'
+import { sayWhere } from './say-where.ts'
 
 const MIB = 1 << 20
 const IMAGES = [...ACCEPTED, ...INSTALLED, ...REFUSED, ...UNUSABLE, ...TOLERATED]
@@ -69,6 +70,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
 
     describe.each(GUESTS)('%s', (_, guest) => {
       let run: GuestRun
+      sayWhere(() => run)
 
       beforeAll(async () => {
         run = await runs(guest)
@@ -84,13 +86,13 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
 
       test('has PCR 11 as calculated', () => {
         const [pcr11] = pcrsOf(run.step(READ_PCRS.name)).split('+')
-        expect(pcr11, run.where).toBe(calculatePcr11(ukis.get(guest)!, 'sysinit:ready'))
+        expect(pcr11).toBe(calculatePcr11(ukis.get(guest)!, 'sysinit:ready'))
       })
 
       describe('with nobody but the kernel to decide', () => {
         test.each(KINDS)('merges every %s that it should', (kind) => {
           const found = run.step(`kernel alone, all ${kind}s`)
-          expect(found.status, run.where).toBe(0)
+          expect(found.status).toBe(0)
           expect(mergedAfter(found)).toEqual(namesOf(ofKind(ACCEPTED, kind)))
         })
 
@@ -117,7 +119,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
 
         test('starts a service that came with an extension', () => {
           const { status, stdout } = run.step('start hello.service')
-          expect(status, run.where).toBe(0)
+          expect(status).toBe(0)
           expect(stdout).toContain('Hello from ')
         })
 
@@ -132,7 +134,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
         test.each(KINDS)('accepts every %s whose certificate is there', (kind) => {
           const images = ofKind(INSTALLED, kind)
           const found = run.step(`verity.d, ${kind}s`)
-          expect(found.status, run.where).toBe(0)
+          expect(found.status).toBe(0)
           expect(mergedAfter(found)).toEqual(namesOf(images))
           const checks = [...found.stderr.matchAll(/Userspace PKCS#7 validation succeeded/g)]
           expect(checks.length).toBeGreaterThanOrEqual(images.length)
@@ -158,7 +160,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
       describe('whoever is asked', () => {
         test.each(REFUSED)('refuses, as predicted: $name', async (image) => {
           const found = observe(run.step(`try ${image.name}`))
-          expect(found, run.where).toMatchObject({
+          expect(found).toMatchObject({
             merged: image.at === 'read',
             systemd: 'refuses',
           })
@@ -171,13 +173,13 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))(
 
         test.each(UNUSABLE)('has no use, as predicted, for $name', async (image) => {
           const found = observe(run.step(`try ${image.name}`))
-          expect(found, run.where).toMatchObject({ merged: false, systemd: 'refuses' })
+          expect(found).toMatchObject({ merged: false, systemd: 'refuses' })
           expectAsPredicted(found, await predictFor(image, EVERYBODY), true)
         })
 
         test.each(TOLERATED)('accepts, as predicted: $name', async (image) => {
           const found = observe(run.step(`try ${image.name}`))
-          expect(found.systemd, run.where).toBe('accepts')
+          expect(found.systemd).toBe('accepts')
           expectAsPredicted(found, await predictFor(image, EVERYBODY), true)
         })
       })

@@ -25,6 +25,7 @@ import { credentials, loadAll } from './catalogue/sealed-steps.ts'
 import { GUEST_CHECKS, testChecks } from './guest-checks.ts'
 import { bootGuests, GUESTS, type GuestRun, type GuestRuns } from './harness/index.ts'
 import { expectLoaded, measuredSteps, testMeasured } from './measured-checks.ts'
+import { sayWhere } from './say-where.ts'
 
 /** The stub of 257 does not look into loader/extensions. */
 const BROUGHT = {
@@ -65,6 +66,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
 
   describe.each(GUESTS)('%s', (_, guest) => {
     let run: GuestRun
+    sayWhere(() => run)
 
     /** What is said of an image for this initrd, and under the policy of what was delivered. */
     const predictFor = ({ fileName, kind }: ImageRecipe) =>
@@ -97,13 +99,13 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
         images.map(({ kind, fileName }) => `/.extra/${folder}${kind}/${fileName}`)
       const global = guest === 'sid' ? files('global_', FOR_EVERY_UKI) : []
       const found = run.step('delivered').stdout.trim().split('\n')
-      expect(found.sort(), run.where).toEqual(
+      expect(found.sort()).toEqual(
         [...files('', [...BESIDE_UKI, NOT_FOR_INITRD]), ...global].sort(),
       )
     })
 
     test.each(KINDS)('merges every %s that is for an initrd', (kind) => {
-      expect(run.step('services').status, run.where).toBe(0)
+      expect(run.step('services').status).toBe(0)
       expect(mergedAfter(run.step(`merged ${kind}s`))).toEqual(
         namesOf(ofKind<ImageRecipe>(BROUGHT[guest], kind)),
       )
@@ -129,7 +131,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('in an initrd', (
     })
 
     test.each(NOT_BY_US)('refuses by its own policy, as predicted: $name', async (image) => {
-      expect(run.step(`try ${image.name}`).status, run.where).toBe(1)
+      expect(run.step(`try ${image.name}`).status).toBe(1)
       // Without certificates in verity.d there is nothing userspace could check with.
       expectAsPredicted(observe(run.step(`try ${image.name}`)), await predictFor(image), false)
     })

@@ -47,7 +47,7 @@ export function testMeasured(
 ) {
   test('has PCRs 11, 12 and 13 as predicted', () => {
     const { boot, run } = prepared()
-    expect(pcrsOf(run.step(READ_PCRS.name)), run.where).toBe(boot.pcrs)
+    expect(pcrsOf(run.step(READ_PCRS.name))).toBe(boot.pcrs)
   })
 
   test('has the options of both addons', () => {
@@ -62,12 +62,12 @@ export function testMeasured(
 
   test('opens what was sealed to it and nothing else', () => {
     const { boot, run } = prepared()
-    expect(openedBy(run, 'open'), run.where).toEqual(secretsOf(boot.sealed, IN_THE_INITRD))
+    expect(openedBy(run, 'open')).toEqual(secretsOf(boot.sealed, IN_THE_INITRD))
   })
 
   test('opens nothing that was sealed to the initrd once it is left', () => {
     const { boot, run } = prepared()
-    expect(openedBy(run, 'open later'), run.where).toEqual(secretsOf(boot.sealed, ['always']))
+    expect(openedBy(run, 'open later')).toEqual(secretsOf(boot.sealed, ['always']))
   })
 
   test('has PCR 11 as calculated in every phase', () => {
@@ -76,14 +76,14 @@ export function testMeasured(
     const steps = [READ_PCRS, LEAVE_INITRD, ...LATER_PHASES]
     const found = steps.map(({ name }) => pcrsOf(run.step(name)).split('+')[0])
     const paths = phases.map((_, index) => phases.slice(0, index + 1).join(':'))
-    expect(found, run.where).toEqual(paths.map(boot.pcr11))
+    expect(found).toEqual(paths.map(boot.pcr11))
   })
 }
 
 /** Units of a step of `loadAll` got what opens in an initrd; those that ask for anything else failed. */
 export function expectLoaded(run: GuestRun, step: string, sealed: readonly Sealed[]): void {
-  expect(openedBy(run, step), run.where).toEqual(secretsOf(sealed, IN_THE_INITRD))
+  expect(openedBy(run, step)).toEqual(secretsOf(sealed, IN_THE_INITRD))
   // 243 is the status of a unit that did not get its credentials, systemd.exec(5).
   const statuses = sealed.map(({ opens }) => (IN_THE_INITRD.includes(opens) ? 0 : 243))
-  expect(statusesOf(run, step), run.where).toEqual(statuses)
+  expect(statusesOf(run, step)).toEqual(statuses)
 }

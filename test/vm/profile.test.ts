@@ -23,6 +23,7 @@ import {
 } from './harness/index.ts'
 import { CRASH, testCrash } from './harness-checks.ts'
 import { measuredSteps, testMeasured } from './measured-checks.ts'
+import { sayWhere } from './say-where.ts'
 
 describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () => {
   const folder = temporaryFolder()
@@ -52,6 +53,7 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('a profile', () =
 
   describe.each(GUESTS)('%s', (_, guest) => {
     let run: GuestRun
+    sayWhere(() => run)
 
     beforeAll(async () => {
       run = await runs(guest)

@@ -26,7 +26,7 @@ export interface GuestRun {
   readonly journal: string
   /** From power on to the end. */
   readonly seconds: number
-  /** Names the logs: a message for `expect(value, run.where)`. */
+  /** Names the logs. */
   readonly where: string
 }
 
