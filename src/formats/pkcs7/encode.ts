@@ -30,6 +30,36 @@ export interface SignedDataInput {
  * @throws FormatError where the certificate is not DER, or its key cannot sign in this format.
  */
 export function encodeSignedData(input: SignedDataInput): Uint8Array {
+  const { certificate, signature, embedCertificate = true } = input
+  if (
+    last?.embedCertificate !== embedCertificate ||
+    last.signatureLength !== signature.length ||
+    !equalBytes(last.certificate, certificate)
+  ) {
+    const message = buildMessage(input)
+    const [signatureLength, copy] = [signature.length, new Uint8Array(certificate)]
+    last = { certificate: copy, embedCertificate, signatureLength, message }
+  }
+  const message = new Uint8Array(last.message)
+  // The last field of the last structure.
+  message.set(signature, message.length - signature.length)
+  return message
+}
+
+/**
+ * The last message: the next one by the same key differs in the signature alone, and pkijs takes
+ * longer for a message than the key for its signature.
+ */
+let last: Template | undefined
+
+interface Template {
+  readonly certificate: Uint8Array
+  readonly embedCertificate: boolean
+  readonly signatureLength: number
+  readonly message: Uint8Array
+}
+
+function buildMessage(input: SignedDataInput): Uint8Array {
   const certificate = decodeCertificate(input.certificate)
   const parsed = pkijs.Certificate.fromBER(owned(input.certificate))
   const signerInfo = new pkijs.SignerInfo({

@@ -17,6 +17,17 @@ describe.each(['rsa', 'ec'] as const)('with the %s key of the vectors', (name) =
     expect(toHex(encodeSignedData({ certificate, signature }))).toBe(toHex(vector.message))
   })
 
+  test('the message has them also after others by the same key', () => {
+    const shorter = signature.subarray(1)
+    for (const other of [new Uint8Array(signature.length), shorter]) {
+      for (const embedCertificate of [true, false]) {
+        encodeSignedData({ certificate, signature: other, embedCertificate }).fill(0)
+        const message = encodeSignedData({ certificate, signature })
+        expect(toHex(message)).toBe(toHex(vector.message))
+      }
+    }
+  })
+
   test('without the certificate only that is missing', () => {
     const message = encodeSignedData({ certificate, signature, embedCertificate: false })
     if (vector.messageWithoutCertificate) {
