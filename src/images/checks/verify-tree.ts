@@ -12,7 +12,8 @@ import { DIGEST_SIZE, VERITY_BLOCK_SIZE } from '../../formats/verity/hash-tree.t
 import type { VeritySuperblock } from '../../formats/verity/superblock.ts'
 import { treeGeometry } from '../../formats/verity/tree-geometry.ts'
 import { ordered } from '../pipeline/ordered.ts'
-import { createPool, type Pool } from '../pipeline/pool.ts'
+import type { Pool } from '../pipeline/pool.ts'
+import { borrowPool } from '../pipeline/shared-pool.ts'
 import type { Part } from '../read/open-image.ts'
 
 export interface TreeInput {
@@ -74,7 +75,7 @@ export async function verifyTree(input: TreeInput): Promise<TreeVerdict> {
   ]
   if (input.topOnly) return { rootHash: await hashTop(levels, salt), damage: [] }
   const total = levels.reduce((sum, { count, blockSize }) => sum + count * blockSize, 0)
-  const pool = createPool(input.threads)
+  const pool = borrowPool(input.threads)
   pool.expect(total)
   try {
     let done = 0

@@ -16,7 +16,7 @@ export interface Pool {
 }
 
 /** Bytes of work from which starting threads pays. */
-const THREADS_ABOVE = 4 * 1024 * 1024
+export const THREADS_ABOVE = 4 * 1024 * 1024
 /** Jobs for each thread, and for all of them: this thread may be busy for 50 ms in between. */
 const JOBS_PER_THREAD = 3
 const MIN_JOBS = 40
@@ -60,14 +60,21 @@ class PoolWorker {
   /** Jobs are answered in the order they were posted. */
   readonly #waiting: { resolve(result: JobResult): void; reject(error: unknown): void }[] = []
 
+  /** Why it does no more work. */
+  #failure: unknown
+
   constructor(compression: ChunkCompression | undefined) {
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: compression })
+    // Threads without work keep no process alive.
+    this.#worker.unref()
     this.#worker.on('message', (reply: Reply) => {
       const job = this.#waiting.shift()
+      if (this.load === 0) this.#worker.unref()
       if ('result' in reply) job?.resolve(reply.result)
       else job?.reject(restoreError(reply.error))
     })
     this.#worker.on('error', (error) => {
+      this.#failure = error
       for (const job of this.#waiting.splice(0)) job.reject(error)
     })
   }
@@ -77,7 +84,9 @@ class PoolWorker {
   }
 
   run(job: Job): Promise<JobResult> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
+      if (this.load === 0) this.#worker.ref()
       this.#waiting.push({ resolve, reject })
       this.#worker.postMessage(job)
     })
