@@ -14,27 +14,47 @@ export interface NotReplaced {
 
 export type SealingReport = ReplaceResult | NotReplaced
 
-/** One after the other; what is wrong with one image does not keep the others. */
+export interface ImageRuns {
+  readonly run: (image: string) => Promise<ReplaceResult>
+  /** Called in the order of the images. */
+  readonly onResult: (result: ReplaceResult) => void
+  /** How many images are in work together. Default 1. */
+  readonly atOnce?: number
+}
+
+/** What is wrong with one image does not keep the others. Reports are in the order of the images. */
 export async function forEachImage(
   images: readonly string[],
-  run: (image: string) => Promise<ReplaceResult>,
+  { run, onResult, atOnce = 1 }: ImageRuns,
   context: Context,
-  onResult: (result: ReplaceResult) => void,
 ): Promise<SealingReport[]> {
   const interrupted = context.interrupts()
   const reports: SealingReport[] = []
-  for (const image of images) {
-    interrupted.throwIfAborted()
-    try {
-      const result = await run(image)
-      reports.push(result)
-      onResult(result)
-    } catch (error) {
-      if (!(error instanceof ExtsignError)) throw error
-      reportError(inFile(image, error), context.stderr)
-      const { code, message } = error
-      reports.push({ image, error: { code, message } })
+  const inWork: Promise<() => void>[] = []
+  const start = (image: string) =>
+    run(image).then(
+      (result) => () => {
+        reports.push(result)
+        onResult(result)
+      },
+      (error: unknown) => () => {
+        if (!(error instanceof ExtsignError)) throw error
+        reportError(inFile(image, error), context.stderr)
+        const { code, message } = error
+        reports.push({ image, error: { code, message } })
+      },
+    )
+  const report = async () => (await inWork.shift())?.()
+  try {
+    for (const image of images) {
+      interrupted.throwIfAborted()
+      inWork.push(start(image))
+      if (inWork.length >= atOnce) await report()
     }
+    while (inWork.length > 0) await report()
+  } finally {
+    // Whatever happened, nothing goes on behind the caller's back, and what was done is said.
+    for (const each of inWork) await each.then((say) => say()).catch(() => undefined)
   }
   return reports
 }

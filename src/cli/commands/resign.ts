@@ -1,5 +1,6 @@
 /** `extsign resign IMAGE…`. */
 
+import { stat } from 'node:fs/promises'
 import { resignImage } from '../../images/resign.ts'
 import { loadCertificate } from '../../keys/certificate.ts'
 import { positionals } from '../arguments.ts'
@@ -13,6 +14,12 @@ import { exitCodeOf, forEachImage, formatSealing } from '../sealing-report.ts'
 import { loadSigner } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
 import { file, named } from '../types.ts'
+
+/**
+ * While one image waits for the disk or a signature, others are read and judged. Two whose data is
+ * hashed keep all processors busy.
+ */
+const AT_ONCE = { hashing: 2, signing: 8 } as const
 
 export const resign = defineCommand({
   name: 'resign',
@@ -38,18 +45,26 @@ export const resign = defineCommand({
         certificate: signer.certificate.der,
         embedCertificate: !values.omitCertificate,
       }
-      const resignOne = async (image: string) => {
-        const line = progressLine(context, quiet)
-        const onProgress = watch(line, context.interrupts())
-        const { seed, threads, noVerifyData } = values
-        const verifyData = !noVerifyData
-        const options = { oldCertificates, verifyData, seed, threads, dryRun, onProgress }
-        return resignImage({ image, signing, ...options }).finally(line.clear)
-      }
-      const reports = await forEachImage(values.images, resignOne, context, (result) => {
-        printWarnings(result.warnings, context.stderr)
-        if (!json && !quiet) context.stdout.write(formatSealing(result, dryRun, context))
-      })
+      const { seed, threads, noVerifyData, privateKeySource: source = 'file' } = values
+      const line = progressLine(context, quiet)
+      const onProgress = watch(line, context.interrupts())
+      const verifyData = !noVerifyData
+      const options = { oldCertificates, verifyData, seed, threads, dryRun, onProgress }
+      // A person or a token takes one request at a time.
+      const mayShare = source === 'file' && (await areDistinct(values.images))
+      const atOnce = mayShare ? AT_ONCE[verifyData ? 'hashing' : 'signing'] : 1
+      const reports = await forEachImage(
+        values.images,
+        {
+          atOnce,
+          run: (image) => resignImage({ image, signing, ...options }).finally(line.clear),
+          onResult(result) {
+            printWarnings(result.warnings, context.stderr)
+            if (!json && !quiet) context.stdout.write(formatSealing(result, dryRun, context))
+          },
+        },
+        context,
+      )
       if (json) context.stdout.write(formatJson(reports))
       return exitCodeOf(reports)
     } finally {
@@ -57,3 +72,10 @@ export const resign = defineCommand({
     }
   },
 })
+
+/** Whether no file is named twice, under whatever names; what is not there is named by nobody. */
+async function areDistinct(paths: readonly string[]): Promise<boolean> {
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))
+  const files = found.flatMap((each) => (each ? [`${each.dev}:${each.ino}`] : []))
+  return new Set(files).size === files.length
+}
