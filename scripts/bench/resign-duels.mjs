@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { createCipheriv } from 'node:crypto'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { extsign } from './duels.mjs'
 import { inTree, peerPath } from './peers.mjs'
@@ -14,8 +14,7 @@ import { inTree, peerPath } from './peers.mjs'
 const SEED = '8d2c0b7e-52a1-4c3f-9e64-1f0d5a7b9c21'
 const MEBIBYTE = 2 ** 20
 const IMAGE_SIZE = 100 * MEBIBYTE
-/** Each image costs either side the same, so that fewer than the 100 of a release will do. */
-const COUNT = 10
+const COUNT = 100
 const TARGET = 0.02
 /** Hashing the data takes what the disk and the processors give. */
 const HASHING_TARGET = 0.1
@@ -26,16 +25,10 @@ const HASHING_TARGET = 0.1
  * @returns {Duel[]}
  */
 export function resignDuels({ folder, where }) {
-  const tree = join(folder, 'resign-tree')
-  writeTree(tree)
-  call('keys', 'new', '--directory', folder, '--name', 'next', '--common-name', 'next')
   const images = Array.from({ length: COUNT }, (_, index) => join(folder, `resign${index}.raw`))
-  const [first = '', ...others] = images
-  const named = ['--name', 'resign', '--output', join(folder, 'resign.raw'), '--quiet']
-  call('sysext', tree, ...named, ...signing(folder, 'bench'))
-  for (const image of [first, ...others]) copyFileSync(join(folder, 'resign.raw'), image)
-  // Untimed: the old signature again, for the next round.
+  // Untimed: images for the first round, and the old signature again for the next.
   const before = () => {
+    if (!existsSync(join(folder, 'next.key'))) return makeImages(folder, images)
     call('resign', ...images, '--no-verify-data', '--quiet', ...signing(folder, 'bench'))
   }
   const inside = (/** @type {string} */ name) => peerPath(folder, name, where)
@@ -47,7 +40,8 @@ export function resignDuels({ folder, where }) {
   const peer = {
     ...inTree('sh', [
       '-ec',
-      `for n in $(seq ${COUNT}); do rm -f ${inside('peer')}$n.raw; ${repart} ${inside('peer')}$n.raw; done`,
+      // One file at a time, because a hundred of each side would fill many a disk.
+      `for n in $(seq ${COUNT}); do rm -f ${inside('peer')}.raw; ${repart} ${inside('peer')}.raw; done`,
     ]),
   }
   const name = `resign ${COUNT} images of 100 MiB`
@@ -61,6 +55,25 @@ export function resignDuels({ folder, where }) {
     },
     { name, target: HASHING_TARGET, ours: { ...extsign(...args), before }, peer },
   ]
+}
+
+/** @param {string} folder @param {readonly string[]} images */
+function makeImages(folder, images) {
+  const tree = join(folder, 'resign-tree')
+  writeTree(tree)
+  const image = join(folder, 'resign.raw')
+  call(
+    'sysext',
+    tree,
+    '--name',
+    'resign',
+    '--output',
+    image,
+    '--quiet',
+    ...signing(folder, 'bench'),
+  )
+  for (const copy of images) copyFileSync(image, copy)
+  call('keys', 'new', '--directory', folder, '--name', 'next', '--common-name', 'next')
 }
 
 /** @param {string} folder @param {string} name */
