@@ -1,11 +1,10 @@
 /** A signer whose key is in a file. */
 
-import { constants, sign, X509Certificate } from 'node:crypto'
-import { promisify } from 'node:util'
+import { X509Certificate } from 'node:crypto'
 import { KeyError } from '../errors.ts'
 import { type LoadedCertificate, loadCertificate } from './certificate.ts'
+import { type HeldKey, holdKey } from './held-key.ts'
 import { loadPrivateKey } from './private-key.ts'
-import type { Signer } from './signer.ts'
 
 export interface FileSignerOptions {
   /** Path of the private key. */
@@ -17,11 +16,9 @@ export interface FileSignerOptions {
 }
 
 /** A signer, the certificate that names its key, and what to tell the user about the files. */
-export interface FileSigner extends Signer {
+export interface FileSigner extends HeldKey {
   readonly certificate: LoadedCertificate
   readonly warnings: readonly string[]
-  /** Drops the key. Signing afterwards is an error. */
-  forget(): void
 }
 
 /**
@@ -40,23 +37,9 @@ export async function fileSigner(options: FileSignerOptions): Promise<FileSigner
       { hint: 'extsign keys inspect shows which files belong together' },
     )
   }
-  let key: typeof loaded.key | undefined = loaded.key
-  return {
-    certificate,
-    warnings: loaded.warnings,
-    async sign(request) {
-      if (!key) throw new KeyError('UNREADABLE', `private key ${options.privateKey} was dropped`)
-      const input = { key, padding: constants.RSA_PKCS1_PADDING, dsaEncoding: 'der' as const }
-      // Off the main thread, so that several signatures are made at once.
-      return new Uint8Array(await signAside(request.digest, request.payload, input))
-    },
-    forget() {
-      key = undefined
-    },
-  }
+  const held = holdKey(loaded.key, options.privateKey)
+  return { ...held, certificate, warnings: loaded.warnings }
 }
-
-const signAside = promisify(sign)
 
 function isPair(certificate: Uint8Array, key: Parameters<X509Certificate['checkPrivateKey']>[0]) {
   try {

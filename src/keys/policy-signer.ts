@@ -1,8 +1,9 @@
 /** A signer of PCR policies whose key is in a file. It needs no certificate: nobody asks for one. */
 
-import { constants, createPublicKey, sign } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import { equalBytes } from '../bytes/equal.ts'
 import { KeyError } from '../errors.ts'
+import { holdKey } from './held-key.ts'
 import { type PolicyPublicKey, policyKeyOfDer } from './policy-key.ts'
 import { loadPrivateKey } from './private-key.ts'
 import type { Signer } from './signer.ts'
@@ -38,17 +39,6 @@ export async function policySigner(options: PolicySignerOptions): Promise<Policy
       hint: 'extsign keys inspect shows which files belong together',
     })
   }
-  let key: typeof loaded.key | undefined = loaded.key
-  return {
-    publicKey: wanted ?? publicKey,
-    warnings: loaded.warnings,
-    async sign(request) {
-      if (!key) throw new KeyError('UNREADABLE', `private key ${path} was dropped`)
-      const input = { key, padding: constants.RSA_PKCS1_PADDING }
-      return new Uint8Array(sign(request.digest, request.payload, input))
-    },
-    forget() {
-      key = undefined
-    },
-  }
+  const held = holdKey(loaded.key, path)
+  return { ...held, publicKey: wanted ?? publicKey, warnings: loaded.warnings }
 }

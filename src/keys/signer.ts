@@ -17,4 +17,6 @@ export interface Signer {
    * ECDSA-Sig-Value for EC keys. Whoever asks verifies it before using it.
    */
   sign(request: SigningRequest): Promise<Uint8Array>
+  /** Takes several requests at once, which a person or a token should not be given. Default false. */
+  readonly isConcurrent?: boolean
 }

@@ -63,14 +63,16 @@ export async function signPolicies(
   { signer, publicKey }: PolicySigning,
   subject: string,
 ): Promise<readonly BankedSignature[]> {
-  const signatures = new Map<string, Uint8Array>()
-  const signed: BankedSignature[] = []
-  for (const policy of policies) {
+  const signatures = new Map<string, Promise<Uint8Array>>()
+  const signOne = async (policy: BankedSignature) => {
     const request = requestPolicySignature(policy, subject)
     const key = toHex(request.payload)
-    const signature = signatures.get(key) ?? (await signer.sign(request))
+    const signature = signatures.get(key) ?? signer.sign(request)
     signatures.set(key, signature)
-    signed.push(attachPolicySignature(policy, publicKey, signature))
+    return attachPolicySignature(policy, publicKey, await signature)
   }
+  if (signer.isConcurrent) return Promise.all(policies.map(signOne))
+  const signed: BankedSignature[] = []
+  for (const policy of policies) signed.push(await signOne(policy))
   return signed
 }

@@ -45,13 +45,12 @@ export const resign = defineCommand({
         certificate: signer.certificate.der,
         embedCertificate: !values.omitCertificate,
       }
-      const { seed, threads, noVerifyData, privateKeySource: source = 'file' } = values
+      const { seed, threads, noVerifyData } = values
       const line = progressLine(context, quiet)
       const onProgress = watch(line, context.interrupts())
       const verifyData = !noVerifyData
       const options = { oldCertificates, verifyData, seed, threads, dryRun, onProgress }
-      // A person or a token takes one request at a time.
-      const mayShare = source === 'file' && (await areDistinct(values.images))
+      const mayShare = signer.isConcurrent && (await areDistinct(values.images))
       const atOnce = mayShare ? AT_ONCE[verifyData ? 'hashing' : 'signing'] : 1
       const reports = await forEachImage(
         values.images,
