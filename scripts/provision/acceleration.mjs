@@ -23,8 +23,8 @@ const EMULATION = Object.freeze([
 
 /**
  * A machine with Secure Boot, which firmware guards with system management mode. One processor: an
- * emulated second one costs more than it brings to steps that run one after the other, and two
- * tests boot two guests at a time.
+ * emulated second one costs more than it brings to steps that run one after the other, and tests
+ * boot two guests at a time.
  */
 export const MACHINE = Object.freeze([
   ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
