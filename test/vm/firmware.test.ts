@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { decodeVariableUpdate } from '../../src/formats/efi-variable/index.ts'
 import { makeKey } from '../support/keys.ts'
+import { GENERATIONS } from '../support/reference-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available } from '../support/tools.ts'
 import { bootGuest, enrolInSetupMode, makeUpdates } from './harness/index.ts'
@@ -13,18 +14,22 @@ describe.runIf(available('root', 'guest:trixie', 'guest:sid'))('firmware', () =>
   const folder = temporaryFolder()
   const at = (name: string) => join(folder, name)
 
-  test('takes no platform key with a damaged signature', async () => {
-    const pk = makeKey(folder, 'rsa2048', 'PK')
-    const kek = makeKey(folder, 'rsa2048', 'KEK')
-    makeUpdates({ pk, kek, db: [makeKey(folder, 'rsa4096', 'release')] }, at('auto'))
-    const bytes = new Uint8Array(readFileSync(at('auto/PK.auth')))
-    const { data } = decodeVariableUpdate(bytes)
-    bytes[bytes.length - data.length - 1]! ^= 1
-    writeFileSync(at('auto/PK.auth'), bytes)
-    const { console, values } = await enrolInSetupMode('sid', at('auto'), at('refused'))
-    expect(console).not.toContain('successfully enrolled')
-    expect(values.has('PK')).toBe(false)
-  })
+  test.each(GENERATIONS)(
+    'takes no damaged platform key from systemd-boot of %s',
+    async (_, tree) => {
+      const [auto, refused] = [at(`auto-${tree}`), at(`refused-${tree}`)]
+      const pk = makeKey(folder, 'rsa2048', 'PK')
+      const kek = makeKey(folder, 'rsa2048', 'KEK')
+      makeUpdates({ pk, kek, db: [makeKey(folder, 'rsa4096', 'release')] }, auto)
+      const bytes = new Uint8Array(readFileSync(join(auto, 'PK.auth')))
+      const { data } = decodeVariableUpdate(bytes)
+      bytes[bytes.length - data.length - 1]! ^= 1
+      writeFileSync(join(auto, 'PK.auth'), bytes)
+      const { console, values } = await enrolInSetupMode(tree, auto, refused)
+      expect(console).not.toContain('successfully enrolled')
+      expect(values.has('PK')).toBe(false)
+    },
+  )
 
   test('does not boot a UKI signed by a key outside of db', async () => {
     const db = [makeKey(folder, 'p256')]
