@@ -94,6 +94,7 @@ export type FileErrorCode =
   | 'EMPTY'
   | 'TOO_LARGE'
   | 'INSIDE_TREE'
+  | 'LOCKED'
   | 'NO_SPACE'
   | 'DENIED'
   | 'IO'
