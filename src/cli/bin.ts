@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Context, Output } from './context.ts'
-import { ExitCode } from './errors.ts'
+import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
 
 const FALLBACK_COLUMNS = 80
@@ -39,17 +39,17 @@ async function readInput(maximum: number): Promise<Uint8Array | undefined> {
   return readStream(process.stdin, maximum)
 }
 
-let interruption: AbortSignal | undefined
+let interruption: AbortController | undefined
 
 /** The first Ctrl-C aborts, so that half-written files are removed; the second one ends at once. */
 function interrupts(): AbortSignal {
-  if (interruption) return interruption
+  if (interruption) return interruption.signal
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => controller.abort())
   }
-  interruption = controller.signal
-  return interruption
+  interruption = controller
+  return controller.signal
 }
 
 const isInteractive = process.stdin.isTTY === true && process.stderr.isTTY === true
@@ -70,6 +70,18 @@ const context: Context = {
     },
   }),
 }
+
+/** Milliseconds that work in progress has to remove its half-written files. */
+const CLEAN_UP = 5000
+
+/** The last resort for an error that nothing has caught: work in progress ends as with Ctrl-C. */
+process.on('uncaughtException', (error) => {
+  if (!hasFailed) reportError(error, context.stderr)
+  hasFailed = true
+  process.exitCode = ExitCode.failed
+  interruption?.abort()
+  setTimeout(() => process.exit(), CLEAN_UP).unref()
+})
 
 const exitCode = await main(process.argv.slice(2), context)
 process.exitCode = hasFailed ? ExitCode.failed : exitCode
