@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Context } from './context.ts'
-import { ExitCode } from './errors.ts'
+import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
 import { processOutput } from './process-output.ts'
 
@@ -31,24 +31,24 @@ async function readInput(maximum: number): Promise<Uint8Array | undefined> {
   return readStream(process.stdin, maximum)
 }
 
-let interruption: AbortSignal | undefined
+let interruption: AbortController | undefined
 
 /** The first Ctrl-C aborts, so that half-written files are removed; the second one ends at once. */
 function interrupts(): AbortSignal {
-  if (interruption) return interruption
+  if (interruption) return interruption.signal
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => controller.abort())
   }
-  interruption = controller.signal
-  return interruption
+  interruption = controller
+  return controller.signal
 }
 
 /** All output was taken; or the command was interrupted, and its reader has had its time. */
 async function settled(): Promise<void> {
   const flushed = Promise.all([stdout.flushed(), stderr.flushed()])
   if (interruption === undefined) return void (await flushed)
-  const signal = interruption
+  const { signal } = interruption
   const interrupted = new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
@@ -76,8 +76,20 @@ const context: Context = {
   }),
 }
 
+/** Milliseconds that work in progress has to remove its half-written files. */
+const CLEAN_UP = 5000
+
+/** The last resort for an error that nothing has caught: work in progress ends as with Ctrl-C. */
+process.on('uncaughtException', (error) => {
+  if (!hasFailed) reportError(error, context.stderr)
+  hasFailed = true
+  process.exitCode = ExitCode.failed
+  interruption?.abort()
+  setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => process.exit())
+})
+
 const exitCode = await main(process.argv.slice(2), context)
 await settled()
 process.exitCode = hasFailed ? ExitCode.failed : exitCode
 // Nothing that is still open, such as a program that signs, keeps a command that was interrupted.
-if (interruption?.aborted) process.exit()
+if (interruption?.signal.aborted) process.exit()

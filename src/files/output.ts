@@ -10,6 +10,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { link, lstat, open, rename, statfs, unlink } from 'node:fs/promises'
 import { dirname, sep } from 'node:path'
 import { FileError } from '../errors.ts'
+import { allOf } from './all-of.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import { openPartial, removeStalePartials } from './partial.ts'
 
@@ -74,7 +75,7 @@ export async function commitOutputs(outputs: readonly Output[]): Promise<void> {
     }
   } catch (error) {
     for (const path of committed) await unlink(path).catch(() => undefined)
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
     throw error
   }
 }

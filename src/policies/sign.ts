@@ -6,6 +6,7 @@
 import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { KeyError } from '../errors.ts'
+import { allOf } from '../files/all-of.ts'
 import { type BankedSignature, policyPayload } from '../formats/pcr-signature-document.ts'
 import { isPolicySignatureValid, type PolicyPublicKey } from '../keys/policy-key.ts'
 import { askSigner } from '../keys/purpose.ts'
@@ -82,7 +83,7 @@ export async function signPolicies(
     signatures.set(key, signature)
     return attachPolicySignature(policy, publicKey, await signature)
   }
-  if (signer.isConcurrent) return Promise.all(policies.map(signOne))
+  if (signer.isConcurrent) return allOf(policies.map(signOne))
   const signed: BankedSignature[] = []
   for (const policy of policies) signed.push(await signOne(policy))
   return signed

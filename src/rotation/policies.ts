@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { equalBytes } from '../bytes/equal.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { toFileError } from '../files/errno.ts'
+import { readHandle } from '../files/read.ts'
 import { readSmallFile } from '../files/text.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
@@ -119,8 +120,9 @@ async function isUki(path: string): Promise<boolean> {
   try {
     const handle = await open(path, 'r')
     try {
-      const { bytesRead, buffer } = await handle.read(new Uint8Array(2), 0, 2, 0)
-      return bytesRead === 2 && buffer[0] === 0x4d && buffer[1] === 0x5a
+      const start = new Uint8Array(2)
+      await readHandle(handle, start, 0)
+      return start[0] === 0x4d && start[1] === 0x5a
     } finally {
       await handle.close()
     }

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { ExtsignError } from '../../errors.ts'
+import { allOf } from '../../files/all-of.ts'
 import { readSmallFile } from '../../files/text.ts'
 import {
   MAX_REQUEST,
@@ -76,7 +77,7 @@ export const attach = defineCommand({
     const validity = findValidityWarning(certificate, context.now(), certificate.sourceFile)
     printWarnings(validity === undefined ? [] : [validity], context.stderr)
     const groups = checkResponse(response, certificate)
-    const oldCertificates = await Promise.all(values.oldCertificate.map(loadCertificate))
+    const oldCertificates = await allOf(values.oldCertificate.map(loadCertificate))
     const { seed, threads, stripAuthenticode } = values
     const root = values.root ?? '.'
     const interrupted = context.interrupts()
@@ -129,7 +130,7 @@ async function readResponse(values: AttachValues): Promise<Returned> {
       const message = `${signatures.length} signatures for a request of ${items.length} items`
       throw new UsageError(message, { hint: 'give --signature once for each item, in their order' })
     }
-    const signed = await Promise.all(
+    const signed = await allOf(
       items.map(async (item, index) => {
         return { ...item, signature: await readSmallFile(signatures[index]!) }
       }),

@@ -97,7 +97,8 @@ export async function readImage(file: FileSource, path: string): Promise<OpenIma
       signature: partOf(file, selected?.signature),
       sidecars,
       close: async () => {
-        await Promise.all([file.close(), verity?.close()])
+        await file.close()
+        await verity?.close()
       },
     }
   } catch (error) {

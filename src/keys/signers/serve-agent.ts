@@ -86,6 +86,8 @@ async function listen(server: Server, path: string): Promise<void> {
       server.once('error', reject)
       server.listen(path, resolve)
     })
+    // A connection that could not be accepted (EMFILE) is no end of the agent.
+    server.on('error', () => undefined)
     await chmod(path, OWNER_ONLY)
   } catch (error) {
     const errno = errnoOf(error)
