@@ -9,6 +9,7 @@ import { fromHex, toHex } from '../bytes/hex.ts'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FormatError } from '../errors.ts'
+import { parseJson } from './json.ts'
 import { policyPayload } from './pcr-signature-document.ts'
 import { PCR_BANKS, type PcrBank } from './tpm2/pcr.ts'
 
@@ -110,12 +111,7 @@ function itemObject(item: RequestItem) {
 type Fields = Readonly<Record<string, unknown>>
 
 function parseDocument(bytes: Uint8Array): Fields {
-  let value: unknown
-  try {
-    value = JSON.parse(decodeUtf8(bytes) ?? '')
-  } catch {
-    throw bad('it is not JSON')
-  }
+  const value = parseJson(decodeUtf8(bytes) ?? '', (fault) => bad(`it is ${fault}`))
   const object = asObject(value, 'the document')
   if (object.version !== VERSION) throw bad(`version is not ${VERSION}`)
   return object
