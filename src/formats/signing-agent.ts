@@ -6,6 +6,7 @@
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FormatError } from '../errors.ts'
+import { parseJson } from './json.ts'
 import { isPurpose, PURPOSES, type PurposeBytes } from './signing-purpose/parts.ts'
 import { policyFields, readPolicyFields } from './signing-purpose/policy-fields.ts'
 
@@ -75,12 +76,8 @@ function line(value: unknown): string {
 
 function parseLine(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   const text = decodeUtf8(bytes)
-  let value: unknown
-  try {
-    value = text === undefined ? undefined : JSON.parse(text)
-  } catch {
-    value = undefined
-  }
+  const refuse = (fault: string) => new FormatError(FORMAT, 'BAD_VALUE', `line is ${fault}`)
+  const value = parseJson(text ?? '', refuse)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new FormatError(FORMAT, 'BAD_VALUE', 'line is not a JSON object')
   }

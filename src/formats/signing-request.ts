@@ -9,6 +9,7 @@ import { fromHex, toHex } from '../bytes/hex.ts'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FormatError } from '../errors.ts'
+import { parseJson } from './json.ts'
 import type { PolicyEvidence, PurposeBytes, SignedParts } from './signing-purpose/parts.ts'
 import { policyFields, readPolicyFields } from './signing-purpose/policy-fields.ts'
 import { readSignedParts } from './signing-purpose/read.ts'
@@ -122,12 +123,7 @@ function itemObject(item: RequestItem) {
 type Fields = Readonly<Record<string, unknown>>
 
 function parseDocument(bytes: Uint8Array): Fields {
-  let value: unknown
-  try {
-    value = JSON.parse(decodeUtf8(bytes) ?? '')
-  } catch {
-    throw bad('it is not JSON')
-  }
+  const value = parseJson(decodeUtf8(bytes) ?? '', (fault) => bad(`it is ${fault}`))
   const object = asObject(value, 'the document')
   if (object.version !== VERSION) throw bad(`version is not ${VERSION}`)
   return object
