@@ -10,6 +10,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { link, lstat, open, rename, statfs, unlink } from 'node:fs/promises'
 import { dirname, sep } from 'node:path'
 import { FileError } from '../errors.ts'
+import { allOf } from './all-of.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import { openPartial, removeStalePartials } from './partial.ts'
 
@@ -18,6 +19,10 @@ export interface OutputOptions {
   readonly force?: boolean | undefined
   /** Permission bits of the finished file, whatever the umask. Default 0644. */
   readonly mode?: number | undefined
+  /** Who it belongs to, where that is another than who writes it. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined
+  /** Called once the bytes are durable, before the file gets its name; may throw to keep it from that. */
+  readonly beforeCommit?: (() => Promise<void>) | undefined
 }
 
 /** A file in the making. End with `commit` or `abort`; after either the other does nothing. */
@@ -74,7 +79,7 @@ export async function commitOutputs(outputs: readonly Output[]): Promise<void> {
     }
   } catch (error) {
     for (const path of committed) await unlink(path).catch(() => undefined)
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
     throw error
   }
 }
@@ -127,6 +132,7 @@ class PartialOutput implements Output {
   async finish(): Promise<void> {
     if (this.#state !== 'open') return
     try {
+      await this.#setOwner()
       await this.#handle.chmod(this.#options.mode ?? 0o644)
       await this.#handle.sync()
       await this.#handle.close()
@@ -136,11 +142,19 @@ class PartialOutput implements Output {
     }
   }
 
+  async #setOwner(): Promise<void> {
+    const { owner } = this.#options
+    if (!owner) return
+    const { uid, gid } = await this.#handle.stat()
+    if (uid !== owner.uid || gid !== owner.gid) await this.#handle.chown(owner.uid, owner.gid)
+  }
+
   async commit(): Promise<void> {
     if (this.#state === 'done') return
     try {
       await this.finish()
       await assertReplaceable(this.path, this.#options.force ?? false)
+      await this.#options.beforeCommit?.()
       if (this.#options.force) await rename(this.partialPath, this.path)
       else await linkOrRename(this.partialPath, this.path)
       this.#state = 'done'

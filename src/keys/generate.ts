@@ -4,6 +4,7 @@ import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { lstat, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ExtsignError, KeyError } from '../errors.ts'
+import { allOf } from '../files/all-of.ts'
 import { toFileError } from '../files/errno.ts'
 import { commitOutputs, createOutput, type Output } from '../files/output.ts'
 import { formatPem } from '../formats/x509/pem.ts'
@@ -162,7 +163,7 @@ async function writePair(keyPath: string, certificatePath: string, pair: KeyPair
     await certificate.write(new TextEncoder().encode(pem), 0)
     await commitOutputs(outputs)
   } catch (error) {
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
     // Somebody else took the name meanwhile.
     if (error instanceof ExtsignError && error.code === 'EXISTS') {
       throw existsError(error.message.includes(certificatePath) ? certificatePath : keyPath)

@@ -3,6 +3,7 @@
 import { open } from 'node:fs/promises'
 import { KeyError } from '../errors.ts'
 import { errnoOf } from '../files/errno.ts'
+import { readHandle } from '../files/read.ts'
 
 /** Far more than any key, certificate bundle or passphrase needs. */
 const MAX_SIZE = 1024 * 1024
@@ -27,7 +28,7 @@ export async function readKeyFile(path: string, what: string): Promise<KeyFile> 
       const buffer = new Uint8Array(MAX_SIZE + 1)
       let size = 0
       while (size < buffer.length) {
-        const { bytesRead } = await handle.read(buffer, size, Math.min(65536, buffer.length - size))
+        const bytesRead = await readHandle(handle, buffer.subarray(size, size + 65536), null)
         if (bytesRead === 0) break
         size += bytesRead
       }

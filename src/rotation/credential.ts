@@ -9,7 +9,9 @@ import { sealCredential } from '../credentials/seal.ts'
 import { makeTpmPart, type TpmPolicy, type TpmSealer } from '../credentials/tpm-part.ts'
 import type { Random } from '../crypto/random.ts'
 import { CredentialError, TpmError } from '../errors.ts'
-import { readSmallFile } from '../files/text.ts'
+import { type LockedFile, withLock } from '../files/lock.ts'
+import { readForReplacing } from '../files/replace-file.ts'
+import { readRegularFile } from '../files/text.ts'
 import {
   type CredentialFile,
   type HeldCredential,
@@ -22,7 +24,6 @@ import { MAX_TEXT } from '../formats/credential/layout.ts'
 import { policyDigest } from '../formats/tpm2/policy.ts'
 import { serializeParent } from '../formats/tpm2/serialized-parent.ts'
 import type { Carrier, Examined } from './carrier.ts'
-import { replaceFile } from './replace-file.ts'
 
 /** What opens credentials; each is asked for when one needs it. */
 export interface OpeningKeys {
@@ -54,13 +55,12 @@ export function credentialCarrier(path: string, turn: CredentialTurn): Carrier {
     kind: 'credential',
     path,
     holdsBoth: false,
-    examine: async () => examineFile(await readCredentials(path), turn),
-    move: () => sealAnew(path, turn),
+    examine: async () => {
+      const file = parseCredentialFile(await readRegularFile(path, { maximum: MAX_TEXT }))
+      return examineFile(file, turn)
+    },
+    move: () => withLock(path, (file) => sealAnew(file, turn)),
   }
-}
-
-async function readCredentials(path: string): Promise<CredentialFile> {
-  return parseCredentialFile(await readSmallFile(path, { maximum: MAX_TEXT }))
 }
 
 /** The file goes as a whole: it is old while one of its credentials is. */
@@ -147,15 +147,17 @@ function digestOf({ bank, literal, publicKey }: TpmPolicy): Uint8Array {
 }
 
 /** All that carry old keys, or none of them: the file is replaced once. */
-async function sealAnew(path: string, turn: CredentialTurn): Promise<void> {
-  const file = await readCredentials(path)
+async function sealAnew(locked: LockedFile, turn: CredentialTurn): Promise<void> {
+  const examined = await readForReplacing(locked, { maximum: MAX_TEXT })
+  const file = parseCredentialFile(examined.bytes)
   const sealed = new Map<HeldCredential, Uint8Array>()
   for (const held of file.credentials) {
+    // They may hold old and new ones, and another run may have been here since.
     const { headers } = decodeCredential(held.bytes)
     if (await isNew(held.bytes, headers, turn)) continue
     sealed.set(held, await sealOne(held.bytes, turn))
   }
-  if (sealed.size > 0) await replaceFile(path, replaceCredentials(file, sealed))
+  if (sealed.size > 0) await examined.replace(replaceCredentials(file, sealed))
 }
 
 async function sealOne(credential: Uint8Array, turn: CredentialTurn): Promise<Uint8Array> {

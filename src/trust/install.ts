@@ -6,6 +6,7 @@ import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { FileError, KeyError } from '../errors.ts'
+import { allOf } from '../files/all-of.ts'
 import { errnoOf, toFileError } from '../files/errno.ts'
 import { commitOutputs, createOutput, type Output } from '../files/output.ts'
 import { formatPem } from '../formats/x509/pem.ts'
@@ -224,7 +225,7 @@ async function writeAll(
     }
     await commitOutputs(outputs)
   } finally {
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
   }
 }
 

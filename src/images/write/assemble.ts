@@ -6,6 +6,7 @@
 import { basename } from 'node:path'
 import { toHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { allOf } from '../../files/all-of.ts'
 import { commitOutputs, createOutput, type Output } from '../../files/output.ts'
 import { deriveIdentity, deriveSeed, rootHashUuids } from '../../formats/ddi/index.ts'
 import {
@@ -112,7 +113,7 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
       warnings: [],
     }
   } catch (error) {
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
     throw error
   }
 }
@@ -169,7 +170,7 @@ async function writeSidecars(
     }
     return outputs
   } catch (error) {
-    await Promise.all(outputs.map((sidecar) => sidecar.abort()))
+    await allOf(outputs.map((sidecar) => sidecar.abort()))
     throw error
   }
 }

@@ -5,6 +5,7 @@
  * process; whoever does not want that holds the key with an agent of another user.
  */
 
+import { trimEnd } from '../../bytes/trim.ts'
 import { KeyError } from '../../errors.ts'
 import type { Pkcs11Uri } from '../../formats/pkcs11-uri.ts'
 import {
@@ -228,7 +229,7 @@ function attempt<T>(step: () => T): T | undefined {
 
 /** Texts of a token fill their field with blanks; some tokens fill it with zeros. */
 function unpad(text: string): string {
-  return text.replace(/[\0 ]+$/, '')
+  return trimEnd(text, '\0 ')
 }
 
 /** A CK_ULONG of four or eight bytes, or a CK_BBOOL of one. */

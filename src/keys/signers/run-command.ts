@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KeyError } from '../../errors.ts'
 import { errnoOf } from '../../files/errno.ts'
+import { readHandle } from '../../files/read.ts'
 
 export interface CommandRun {
   /** The program and its arguments; no shell reads them. */
@@ -77,8 +78,8 @@ async function runBetween(
     throw new KeyError('SIGNER_FAILED', `${name} ended with ${code ?? signal}${quote(said)}`)
   }
   if (size === 0) throw new KeyError('SIGNER_FAILED', `${name} printed nothing${quote(said)}`)
-  const { buffer, bytesRead } = await output.read(new Uint8Array(size), 0, size, 0)
-  return buffer.subarray(0, bytesRead)
+  const printed = new Uint8Array(size)
+  return printed.subarray(0, await readHandle(output, printed, 0))
 }
 
 interface Ending {
