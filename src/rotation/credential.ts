@@ -55,12 +55,13 @@ export function credentialCarrier(path: string, turn: CredentialTurn): Carrier {
     kind: 'credential',
     path,
     holdsBoth: false,
-    examine: async () => {
-      const file = parseCredentialFile(await readRegularFile(path, { maximum: MAX_TEXT }))
-      return examineFile(file, turn)
-    },
+    examine: async () => examineFile(await readCredentials(path), turn),
     move: () => withLock(path, (file) => sealAnew(file, turn)),
   }
+}
+
+async function readCredentials(path: string): Promise<CredentialFile> {
+  return parseCredentialFile(await readRegularFile(path, { maximum: MAX_TEXT }))
 }
 
 /** The file goes as a whole: it is old while one of its credentials is. */
@@ -152,8 +153,8 @@ async function sealAnew(locked: LockedFile, turn: CredentialTurn): Promise<void>
   const file = parseCredentialFile(examined.bytes)
   const sealed = new Map<HeldCredential, Uint8Array>()
   for (const held of file.credentials) {
-    // They may hold old and new ones, and another run may have been here since.
     const { headers } = decodeCredential(held.bytes)
+    // Some may be new ones, and another run may have been here since.
     if (await isNew(held.bytes, headers, turn)) continue
     sealed.set(held, await sealOne(held.bytes, turn))
   }

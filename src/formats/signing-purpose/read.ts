@@ -70,8 +70,8 @@ function readPolicy(payload: Uint8Array, evidence: PolicyEvidence | undefined): 
   if (policy.length !== POLICY_SIZE || !equalBytes(payload, policyPayload({ policy, reference }))) {
     throw bad('pcr-policy', 'the digest of the policy, and that of its reference where it has one')
   }
-  if (approval && holdsMessageDigest(payload)) {
-    throw bad('pcr-policy', 'a policy, and no attributes of a PKCS#7 message')
+  if (holdsMessageDigest(payload) || isRootHash(decodeUtf8(payload) ?? '')) {
+    throw bad('pcr-policy', 'a policy, and neither attributes of a PKCS#7 message nor a root hash')
   }
   return {
     purpose: 'pcr-policy',
