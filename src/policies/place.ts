@@ -3,10 +3,10 @@
  * room, without moving a byte. `.pcrsig` is not measured, so PCR 11 stays what was signed.
  */
 
-import type { Source } from '../bytes/source.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { PolicyError } from '../errors.ts'
 import { createOutput } from '../files/output.ts'
+import { createReplacement, isSameFile } from '../files/replace-file.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
   type BankedSignature,
@@ -17,8 +17,8 @@ import {
 import { readSection } from '../formats/pe/content.ts'
 import type { PeFile, PeSection } from '../formats/pe/decode.ts'
 import { type Patch, replaceContents, sectionRoom, stripCertificates } from '../formats/pe/patch.ts'
-import type { Uki } from '../formats/uki/decode.ts'
 import type { UkiProfile } from '../formats/uki/profiles.ts'
+import type { UkiFile } from './open-uki.ts'
 
 /** What a profile gets. */
 export interface ProfileSignatures {
@@ -59,13 +59,14 @@ export function parseSignatures(bytes: Uint8Array): PcrSignatureDocument {
 }
 
 /**
- * Writes `uki` anew, with signatures in it.
+ * Writes `uki` anew, with signatures in it. Where the output is the UKI itself it keeps its permissions
+ * and owner, and a symbolic link still leads to it.
  *
  * @throws PolicyError NO_ROOM where there is no `.pcrsig` or it is too small, SIGNED where an
  *   Authenticode signature would become invalid; FormatError, FileError.
  */
 export async function placeSignatures(
-  uki: Uki,
+  uki: UkiFile,
   profiles: readonly ProfileSignatures[],
   options: PlaceOptions,
 ): Promise<void> {
@@ -78,12 +79,12 @@ export async function placeSignatures(
 }
 
 /**
- * Writes `uki` anew, with these contents of its sections `.pcrsig`.
+ * Writes `uki` anew, with these contents of its sections `.pcrsig`, as {@link placeSignatures}.
  *
  * @throws PolicyError NO_ROOM, SIGNED; FileError.
  */
 export async function writeSignatureSections(
-  uki: Uki,
+  uki: UkiFile,
   documents: ReadonlyMap<PeSection, PcrSignatureDocument>,
   options: PlaceOptions,
 ): Promise<void> {
@@ -94,7 +95,7 @@ export async function writeSignatureSections(
     contents.set(section, textThatFits(document, section, sectionRoom(pe, section)))
   }
   const { patches, size } = stripCertificates(pe)
-  await copyPatched(pe.source, size, [...replaceContents(pe, contents), ...patches], options)
+  await copyPatched(uki, size, [...replaceContents(pe, contents), ...patches], options)
 }
 
 /** Profiles without a `.pcrsig` of their own share that of the base. */
@@ -139,12 +140,13 @@ function alreadySigned(): PolicyError {
 }
 
 async function copyPatched(
-  source: Source,
+  { path: from, pe: { source } }: UkiFile,
   size: number,
   patches: readonly Patch[],
   { output: path, force }: PlaceOptions,
 ): Promise<void> {
-  const output = await createOutput(path, { force })
+  const isInPlace = force === true && (await isSameFile(from, path))
+  const output = await (isInPlace ? createReplacement(path) : createOutput(path, { force }))
   try {
     for (let done = 0; done < size; done += CHUNK_SIZE) {
       await output.write(await source.read(done, Math.min(CHUNK_SIZE, size - done)), done)

@@ -7,6 +7,7 @@ import { sealCredential } from '../credentials/seal.ts'
 import { makeTpmPart, type TpmPolicy, type TpmSealer } from '../credentials/tpm-part.ts'
 import type { Random } from '../crypto/random.ts'
 import { CredentialError, TpmError } from '../errors.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import { readSmallFile } from '../files/text.ts'
 import { decodeCredential } from '../formats/credential/decode.ts'
 import type { CredentialHeaders } from '../formats/credential/headers.ts'
@@ -15,7 +16,6 @@ import { formatCredential, parseCredentialText } from '../formats/credential/tex
 import { policyDigest } from '../formats/tpm2/policy.ts'
 import { serializeParent } from '../formats/tpm2/serialized-parent.ts'
 import type { Carrier, Examined } from './carrier.ts'
-import { replaceFile } from './replace-file.ts'
 
 /** What opens credentials; each is asked for when one needs it. */
 export interface OpeningKeys {

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { equalBytes } from '../bytes/equal.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { toFileError } from '../files/errno.ts'
+import { replaceFile } from '../files/replace-file.ts'
 import { readSmallFile } from '../files/text.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
@@ -17,7 +18,6 @@ import { openUkiFile, type UkiFile } from '../policies/open-uki.ts'
 import { readSignatureSection, writeSignatureSections } from '../policies/place.ts'
 import type { Carrier, Examined, KeyState } from './carrier.ts'
 import { type PolicyKeys, stateOf, turnDocument } from './policy-document.ts'
-import { replaceFile } from './replace-file.ts'
 
 export interface PolicyTurn extends PolicyKeys {
   /** Put the new signatures in the place of the old ones, where there is no room for both. */

@@ -7,7 +7,8 @@ import { toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { FileError, KeyError } from '../errors.ts'
 import { errnoOf, toFileError } from '../files/errno.ts'
-import { commitOutputs, createOutput, type Output } from '../files/output.ts'
+import { commitOutputs } from '../files/output.ts'
+import { createOutputs } from '../files/outputs.ts'
 import { formatPem } from '../formats/x509/pem.ts'
 import {
   findValidityWarning,
@@ -215,12 +216,10 @@ async function writeAll(
   files: readonly { readonly path: string; readonly certificate: LoadedCertificate }[],
   force: boolean,
 ): Promise<void> {
-  const outputs: Output[] = []
+  const outputs = await createOutputs(files.map(({ path }) => ({ path, force })))
   try {
-    for (const { path, certificate } of files) {
-      const output = await createOutput(path, { force, mode: 0o644 })
-      outputs.push(output)
-      await output.write(encodeUtf8(formatPem('CERTIFICATE', certificate.der)), 0)
+    for (const [index, { certificate }] of files.entries()) {
+      await outputs[index]?.write(encodeUtf8(formatPem('CERTIFICATE', certificate.der)), 0)
     }
     await commitOutputs(outputs)
   } finally {

@@ -3,7 +3,6 @@
 import { join } from 'node:path'
 import { type OpenedCredential, openCredential } from '../../credentials/open.ts'
 import { CredentialError } from '../../errors.ts'
-import { writeSmallFile } from '../../files/small-output.ts'
 import { readSmallFile } from '../../files/text.ts'
 import { listFiles, writeWholeFolder } from '../../files/whole-folder.ts'
 import { decodeCredential } from '../../formats/credential/decode.ts'
@@ -53,7 +52,7 @@ export const credRekey = defineCommand({
     const interrupted = context.interrupts()
     const sealed: { readonly report: SealedReport; readonly warnings: readonly string[] }[] = []
     try {
-      await writeWholeFolder(to, async (folder) => {
+      await writeWholeFolder(to, async (write) => {
         for (const name of names) {
           interrupted.throwIfAborted()
           const output = join(to, name)
@@ -62,7 +61,7 @@ export const credRekey = defineCommand({
             load: keys.load,
             context,
           })
-          writeSmallFile(join(folder, name), done.text, false)
+          await write(name, done.text)
           sealed.push({ report: await done.report(), warnings: done.warnings })
         }
       })

@@ -3,7 +3,7 @@
 import { toHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { sha256 } from '../../crypto/sha256.ts'
-import { createOutput } from '../../files/output.ts'
+import { writeOutput } from '../../files/output.ts'
 import { readSmallFile } from '../../files/text.ts'
 import {
   formatSigningResponse,
@@ -65,13 +65,7 @@ export const sign = defineCommand({
     const response = await signRequest({ request, signer, purposes, onItem: show }).finally(() =>
       signer.forget(),
     )
-    const made = await createOutput(output, { force })
-    try {
-      await made.write(encodeUtf8(formatSigningResponse(response)), 0)
-      await made.commit()
-    } finally {
-      await made.abort()
-    }
+    await writeOutput(output, encodeUtf8(formatSigningResponse(response)), { force })
     return ExitCode.done
   },
 })

@@ -7,9 +7,9 @@ import { fromHex } from '../../bytes/hex.ts'
 import { type Patch, trimPatches } from '../../bytes/patch.ts'
 import { ImageError } from '../../errors.ts'
 import { openFileSource } from '../../files/file-source.ts'
-import { createOutput } from '../../files/output.ts'
 import { withPatches } from '../../files/pending-change.ts'
 import { finishReplacement, replaceBytes } from '../../files/replace-bytes.ts'
+import { replaceFile } from '../../files/replace-file.ts'
 import { decodeSignedData } from '../../formats/pkcs7/decode.ts'
 import { veritySignatureSize } from '../../formats/verity-signature.ts'
 import type { LoadedCertificate } from '../../keys/certificate.ts'
@@ -106,7 +106,7 @@ export async function replaceSignature(
     const patches = await patchSignature(image, place, value, options.seed)
     await assertVerifies(image, patches, { options, place, signed })
     const bytesWritten = await replaceBytes(path, { patches, size: place.imageSize })
-    for (const sidecar of sidecars) await replaceSidecar(sidecar, signed.pkcs7)
+    for (const sidecar of sidecars) await replaceFile(sidecar, signed.pkcs7)
     await assertWritten(path, patches, place)
     return { ...result, action, place, bytesWritten, sidecars, warnings: signed.warnings }
   } finally {
@@ -173,16 +173,5 @@ async function assertWritten(
     throw new ImageError('NOT_VERIFIED', message, { hint: 'something else writes to it' })
   } finally {
     await file.close()
-  }
-}
-
-async function replaceSidecar(path: string, bytes: Uint8Array): Promise<void> {
-  const output = await createOutput(path, { force: true })
-  try {
-    await output.write(bytes, 0)
-    await output.commit()
-  } catch (error) {
-    await output.abort()
-    throw error
   }
 }
