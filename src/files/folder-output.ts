@@ -8,7 +8,7 @@
  */
 
 import { chmod, type FileHandle, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import { HeldFolder } from './held-folder.ts'
@@ -19,7 +19,12 @@ import { removeTree } from './remove-tree.ts'
 export interface FolderOutput {
   /** Where its content is made. Only for the system: it means nothing to a person. */
   readonly contentPath: string
-  /** Gives it its name. @throws FileError EXISTS where there is something, DENIED, IO */
+  /**
+   * Gives it its name.
+   *
+   * @throws FileError EXISTS where there is something, DENIED; IO also where it is complete, and the
+   *   error names what is left beside it
+   */
   commit(): Promise<void>
   /** Removes what was made. Never throws. */
   abort(): Promise<void>
@@ -31,8 +36,7 @@ const OWNER_ONLY = 0o700
 const OTHERS_WRITE = 0o022
 
 /**
- * Starts a folder that shall be called `path`, where nothing or an empty folder may be, after removing
- * what a killed process may have left of it.
+ * Starts a folder that shall be called `path`, where nothing or an empty folder may be.
  *
  * @throws FileError NOT_FOUND without the folder around it, DENIED, NO_SPACE, IO
  */
@@ -40,7 +44,6 @@ export async function createFolder(path: string): Promise<FolderOutput> {
   let around: HeldFolder | undefined
   try {
     around = await HeldFolder.open(dirname(path))
-    await removeStaleFolders(path, around)
     const name = basename(newPartialPath(path))
     const outer = await makeOuter(around, name, path)
     try {
@@ -83,33 +86,42 @@ class PartialFolder implements FolderOutput {
       const hint = 'name a new folder'
       throw new FileError('EXISTS', `${this.#path} exists`, { hint, cause: error })
     }
-    await this.#end()
+    await this.#removeOuter().catch((error) => {
+      const path = join(dirname(this.#path), this.#name)
+      throw toFileError(error, { path, verb: 'write', detail: `left beside ${this.#path}` })
+    })
   }
 
   async abort(): Promise<void> {
     if (this.#isDone) return
     await removeTree(this.contentPath).catch(() => undefined)
-    await this.#end()
+    await this.#removeOuter().catch(() => undefined)
   }
 
-  async #end(): Promise<void> {
+  async #removeOuter(): Promise<void> {
     this.#isDone = true
-    await removeOuter(this.#around, this.#name, this.#outer)
+    try {
+      await rmdir(this.#around.at(this.#name))
+    } finally {
+      for (const held of [this.#outer, this.#around]) await held.close().catch(() => undefined)
+    }
   }
 }
 
 /** @throws FileError DENIED where what has the name now is not what we made */
 async function makeOuter(around: HeldFolder, name: string, path: string): Promise<HeldFolder> {
   await mkdir(around.at(name), OWNER_ONLY)
-  const outer = await HeldFolder.open(around.at(name), true)
+  let outer: HeldFolder | undefined
   try {
+    outer = await HeldFolder.open(around.at(name), true)
     const isEmpty = (await readdir(outer.path)).length === 0
     if (isEmpty && (await isSafe(outer, around))) return outer
     throw new FileError('DENIED', `cannot write ${path}: others change the folder it is in`, {
       hint: 'name a folder that only you can write to',
     })
   } catch (error) {
-    await outer.close()
+    await outer?.close()
+    await rmdir(around.at(name)).catch(() => undefined)
     throw error
   }
 }
@@ -144,33 +156,30 @@ async function moveFolder(from: string, to: string): Promise<void> {
 }
 
 /**
- * Removes what killed processes left: what is a folder of ours for us alone, and has in it nothing but
- * what we make. Another user can give any folder such a name, but cannot put that into it. Where folders
- * cannot be held, what is left stays.
+ * Removes what killed processes left of the folder `path`: what is a folder of ours for us alone, and
+ * has in it nothing but what we make. Another user can give any folder such a name, but cannot put that
+ * into it. Where folders cannot be held, what is left stays. Never throws.
  */
-async function removeStaleFolders(path: string, around: HeldFolder): Promise<void> {
-  if (!around.isHeld) return
+export async function removeStaleFolders(path: string): Promise<void> {
+  const around = await HeldFolder.open(dirname(path)).catch(() => undefined)
+  if (!around?.isHeld) return
   for (const name of await findStaleNames(path, around.path)) {
-    const outer = await HeldFolder.open(around.at(name), true).catch(() => undefined)
-    if (!outer) continue
-    try {
-      const names = await readdir(outer.path)
-      const isMade = isPrivate(await outer.stat()) && names.every((each) => each === CONTENT)
-      if (!isMade) continue
-      if (names.length > 0) await removeTree(outer.at(CONTENT))
-      await rmdir(around.at(name))
-    } catch {
-      // What cannot be removed stays.
-    } finally {
-      await outer.close()
-    }
+    await removeStaleFolder(around, name).catch(() => undefined)
   }
+  await around.close()
 }
 
-async function removeOuter(around: HeldFolder, name: string, outer: HeldFolder): Promise<void> {
-  await outer.close().catch(() => undefined)
-  await rmdir(around.at(name)).catch(() => undefined)
-  await around.close().catch(() => undefined)
+async function removeStaleFolder(around: HeldFolder, name: string): Promise<void> {
+  const outer = await HeldFolder.open(around.at(name), true)
+  try {
+    if (!isPrivate(await outer.stat())) return
+    const names = await readdir(outer.path)
+    if (!names.every((each) => each === CONTENT)) return
+    if (names.length > 0) await removeTree(outer.at(CONTENT))
+    await rmdir(around.at(name))
+  } finally {
+    await outer.close()
+  }
 }
 
 function isPrivate(stat: { readonly uid: number; readonly mode: number }): boolean {

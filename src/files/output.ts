@@ -244,6 +244,6 @@ async function syncDirectory(path: string): Promise<void> {
       throw toFileError(error, { path, verb: 'write' })
     }
   } finally {
-    await handle.close()
+    await handle.close().catch(() => undefined)
   }
 }

@@ -5,7 +5,7 @@
 
 import { lstat, unlink } from 'node:fs/promises'
 import { createOutput, type Output, type OutputOptions } from './output.ts'
-import { findStalePartials } from './partial.ts'
+import { findStalePartials, removeStalePartials } from './partial.ts'
 
 export interface OutputFile extends OutputOptions {
   readonly path: string
@@ -21,6 +21,7 @@ export interface OutputFile extends OutputOptions {
  */
 export async function createOutputs(files: readonly OutputFile[]): Promise<Output[]> {
   await removeHalf(files.map(({ path }) => path))
+  for (const { path } of files) await removeStalePartials(path)
   const outputs: Output[] = []
   try {
     for (const { path, ...options } of files) outputs.push(await createOutput(path, options))

@@ -4,7 +4,7 @@ import { chmod, lstat, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
-import { createFolder } from './folder-output.ts'
+import { createFolder, removeStaleFolders } from './folder-output.ts'
 
 /** Writes one file of the folder. */
 export type WriteFile = (name: string, content: string | Uint8Array) => Promise<void>
@@ -30,6 +30,7 @@ export async function writeWholeFolder(
   options: WholeFolderOptions = {},
 ): Promise<void> {
   const { mode = 0o700, fileMode = 0o600, sync = false } = options
+  await removeStaleFolders(path)
   const found = await lstat(path).catch(() => undefined)
   if (found) throw new FileError('EXISTS', `${path} exists`, { hint: 'name a new folder' })
   const folder = await createFolder(path)

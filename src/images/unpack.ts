@@ -8,7 +8,7 @@
 import { lstat, readdir, realpath } from 'node:fs/promises'
 import { FileError, ImageError } from '../errors.ts'
 import { errnoOf, toFileError } from '../files/errno.ts'
-import { createFolder } from '../files/folder-output.ts'
+import { createFolder, removeStaleFolders } from '../files/folder-output.ts'
 import { openXattrWriter } from '../tree/xattr-writer.ts'
 import { openFilesystem } from './read/open-filesystem.ts'
 import { type OpenImage, openImage } from './read/open-image.ts'
@@ -63,6 +63,7 @@ const DEFAULT_MAXIMUM_SIZE = 64 * 1024 ** 3
  *   sound; FileError EXISTS where the folder is not empty, and where something cannot be written.
  */
 export async function unpackImage(options: UnpackOptions): Promise<UnpackResult> {
+  await removeStaleFolders(options.directory)
   const target = await findTarget(options.directory)
   await assertVerified(options)
   const image = await openImage(options.image)
