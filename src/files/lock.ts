@@ -8,12 +8,13 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { open, readlink, realpath, rename, symlink, unlink } from 'node:fs/promises'
+import { lstat, open, readlink, realpath, rename, symlink, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { besidePath } from './beside.ts'
 import { errnoOf, toFileError } from './errno.ts'
+import { assertInside } from './outside.ts'
 import { ownIdentity, processIdOf, stateOfProcess } from './process-identity.ts'
 import { readRegularText } from './text.ts'
 
@@ -36,13 +37,24 @@ class LockedFile {
     this.#mark = mark
   }
 
-  /** Before something is written: the lock may have been removed by hand. @throws FileError LOCKED */
+  /**
+   * Before something is written: the lock may have been removed by hand, or a folder on the way
+   * exchanged for a link.
+   *
+   * @throws FileError LOCKED
+   */
   async assertHeld(): Promise<void> {
-    if ((await readMark(this.#lock)) === this.#mark) return
-    throw new FileError('LOCKED', `the lock ${this.#lock} was taken away while it was held`, {
-      hint: 'nothing was written; try again',
-    })
+    const isHeld = (await readMark(this.#lock)) === this.#mark
+    const real = await realpath(this.path).catch(() => undefined)
+    if (isHeld && real === this.path) return
+    const fact = isHeld ? `${this.path} was moved` : `the lock ${this.#lock} was taken away`
+    throw new FileError('LOCKED', `${fact} while it was held; nothing was written`)
   }
+}
+
+export interface LockOptions {
+  /** A folder that must have the file in it, once every symbolic link is followed. */
+  readonly within?: string | undefined
 }
 
 /**
@@ -52,11 +64,13 @@ class LockedFile {
  * @throws FileError LOCKED where another holds it, NOT_FOUND, DENIED where the lock cannot be made
  *   beside the file; and what `use` throws.
  */
-export async function withLock<T>(path: string, use: (file: LockedFile) => Promise<T>): Promise<T> {
-  const real = await realpath(path).catch((error) => {
-    throw toFileError(error, { path, verb: 'write' })
-  })
-  const lock = besidePath(real, 'lock')
+export async function withLock<T>(
+  path: string,
+  use: (file: LockedFile) => Promise<T>,
+  { within }: LockOptions = {},
+): Promise<T> {
+  const real = within === undefined ? await findReal(path) : await assertInside(within, path)
+  const lock = await lockPath(real)
   const nonce = randomBytes(8).toString('hex')
   const host = hostname().replace(/[^A-Za-z0-9.-]/g, '?')
   const mark = [FORMAT, ownIdentity(), nonce, host].join(' ')
@@ -66,6 +80,21 @@ export async function withLock<T>(path: string, use: (file: LockedFile) => Promi
   } finally {
     await release(lock, mark)
   }
+}
+
+/** Beside a file; of a folder in it, as the one around it may be closed to us. */
+async function lockPath(real: string): Promise<string> {
+  const isFolder = await lstat(real).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  return isFolder ? join(real, '.lock') : besidePath(real, 'lock')
+}
+
+async function findReal(path: string): Promise<string> {
+  return realpath(path).catch((error) => {
+    throw toFileError(error, { path, verb: 'write' })
+  })
 }
 
 interface Place {

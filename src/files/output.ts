@@ -7,20 +7,31 @@
  */
 
 import type { FileHandle } from 'node:fs/promises'
-import { open, statfs, unlink } from 'node:fs/promises'
+import { statfs, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
-import { openPartial, type Partial, removeStalePartials } from './partial.ts'
+import { isOurs, openPartial, type Partial, removeStalePartials } from './partial.ts'
 import { findReplaceable, Placement } from './placement.ts'
+import { syncDirectory } from './sync-directory.ts'
 
 export interface OutputOptions {
   /** Replace an existing file. */
   readonly force?: boolean | undefined
-  /** Permission bits of the finished file, whatever the umask. Default 0644. */
+  /**
+   * Permission bits of the finished file, whatever the umask. Default: those of a file of ours that is
+   * replaced, else 0644.
+   */
   readonly mode?: number | undefined
-  /** Whose the finished file shall be, where that is permitted. Default: whose it becomes. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined
+  /** Whose the finished file shall be. Default: whose it becomes. */
+  readonly owner?: FileOwner | undefined
+  /** Called once the bytes are durable, before the file gets its name; may throw to keep it from that. */
+  readonly beforeCommit?: (() => Promise<void>) | undefined
+}
+
+export interface FileOwner {
+  readonly uid: number
+  readonly gid: number
 }
 
 /** A file in the making. End with `commit` or `abort`; after either the other does nothing. */
@@ -61,9 +72,10 @@ export interface Output {
  */
 export async function createOutput(path: string, options: OutputOptions = {}): Promise<Output> {
   await removeStalePartials(path)
-  await findReplaceable(path, options.force ?? false)
+  const found = await findReplaceable(path, options.force ?? false)
+  const mode = options.mode ?? (found?.isFile() && isOurs(found) ? found.mode & 0o777 : 0o644)
   try {
-    return new PartialOutput(path, await openPartial(path), options)
+    return new PartialOutput(path, await openPartial(path), { ...options, mode })
   } catch (error) {
     throw toFileError(error, { path, verb: 'write' })
   }
@@ -113,11 +125,15 @@ class PartialOutput implements Output {
   readonly partialPath: string
   readonly fd: number
   readonly #handle: FileHandle
-  readonly #options: OutputOptions
+  readonly #options: OutputOptions & { readonly mode: number }
   #state: 'open' | 'finished' | 'done' = 'open'
   #placement: Placement | undefined
 
-  constructor(path: string, { path: partialPath, handle }: Partial, options: OutputOptions) {
+  constructor(
+    path: string,
+    { path: partialPath, handle }: Partial,
+    options: OutputOptions & { readonly mode: number },
+  ) {
     this.path = path
     this.partialPath = partialPath
     this.fd = handle.fd
@@ -161,10 +177,8 @@ class PartialOutput implements Output {
   async finish(): Promise<void> {
     if (this.#state !== 'open') return
     try {
-      const isOwned = await restoreOwner(this.#handle, this.#options.owner)
-      const { mode = 0o644 } = this.#options
-      // For another owner set-user-ID and set-group-ID would mean something else.
-      await this.#handle.chmod(isOwned ? mode : mode & 0o1777)
+      await this.#setOwner()
+      await this.#handle.chmod(this.#options.mode)
       await this.#handle.sync()
       this.#placement = new Placement(this.partialPath, this.path, await this.#handle.stat())
       await this.#handle.close()
@@ -174,8 +188,20 @@ class PartialOutput implements Output {
     }
   }
 
+  async #setOwner(): Promise<void> {
+    const { owner } = this.#options
+    if (!owner) return
+    const { uid, gid } = await this.#handle.stat()
+    if (uid === owner.uid && gid === owner.gid) return
+    await this.#handle.chown(owner.uid, owner.gid).catch((error) => {
+      const detail = `it belongs to ${owner.uid}:${owner.gid} and would not any more`
+      throw toFileError(error, { path: this.path, verb: 'write', detail })
+    })
+  }
+
   async place(keepOld: boolean): Promise<void> {
     try {
+      await this.#options.beforeCommit?.()
       await this.#placement?.place(this.#options.force ?? false, keepOld)
     } catch (error) {
       throw await this.explain(error)
@@ -209,41 +235,9 @@ class PartialOutput implements Output {
   }
 }
 
-/** @returns whether the file belongs to whom it shall */
-async function restoreOwner(handle: FileHandle, owner: OutputOptions['owner']): Promise<boolean> {
-  if (!owner) return true
-  const { uid, gid } = await handle.stat()
-  if (uid === owner.uid && gid === owner.gid) return true
-  const change = (newUid: number) =>
-    handle.chown(newUid, owner.gid).then(
-      () => newUid === owner.uid,
-      (error: unknown) => {
-        if (['EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP'].includes(errnoOf(error) ?? '')) return false
-        throw error
-      },
-    )
-  // Owners may give their files to groups that they are in.
-  return (await change(owner.uid)) || change(uid)
-}
-
 function sayRemaining(error: unknown, remaining: readonly string[]): unknown {
   if (!(error instanceof FileError) || remaining.length === 0) return error
   const { code, message, hint, cause } = error
   const fact = `${message}; left all the same: ${remaining.join(', ')}`
   return new FileError(code, fact, { hint, cause })
-}
-
-/** Makes new names durable. Systems that cannot sync a directory do it on their own. */
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch(() => undefined)
-  if (!handle) return
-  try {
-    await handle.sync()
-  } catch (error) {
-    if (['EIO', 'ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '')) {
-      throw toFileError(error, { path, verb: 'write' })
-    }
-  } finally {
-    await handle.close().catch(() => undefined)
-  }
 }

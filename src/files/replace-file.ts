@@ -1,36 +1,73 @@
 /**
- * A file in the place of another, with everything that is not its content: a symbolic link still
- * leads to it, and it has the permissions, the owner and the group of the old one.
+ * Files that take the place of files that are there, with their permissions, owner and group.
  *
- * The owner is kept where the system permits it (root; others keep groups they are in). Node cannot
- * read access control lists and extended attributes: these are not kept. Further names of the old
- * file (hard links) keep the old content.
+ * Node cannot read access control lists and extended attributes: these are not kept. Other names of the
+ * old file (hard links) keep the old content.
  */
 
-import { realpath, stat } from 'node:fs/promises'
-import { FileError } from '../errors.ts'
+import { lstatSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { toFileError } from './errno.ts'
+import { assertUnchanged, type FileStamp, stampOf } from './file-stamp.ts'
+import type { LockedFile } from './lock.ts'
 import { createOutput, type Output } from './output.ts'
+import { readRegularFile, type SmallFileOptions } from './text.ts'
 
-/** Replaces the file behind `path` by `bytes`, whole or not at all. @throws FileError */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const output = await createReplacement(path)
-  try {
-    await output.write(bytes, 0)
-    await output.commit()
-  } finally {
-    await output.abort()
+/** A small file that was read in order to be replaced. */
+export interface ExaminedFile {
+  readonly bytes: Uint8Array
+  /**
+   * Puts a file of these bytes in its place, whole or not at all.
+   *
+   * @throws FileError IO where it is not the one any more that was read, DENIED where its owner
+   *   cannot be kept, LOCKED, NO_SPACE.
+   */
+  replace(bytes: Uint8Array): Promise<void>
+}
+
+/** Reads a file whose lock is held. @throws FileError as {@link readRegularFile} */
+export async function readForReplacing(
+  file: LockedFile,
+  options: SmallFileOptions = {},
+): Promise<ExaminedFile> {
+  let stamp: FileStamp | undefined
+  const look = (_: unknown, fd: number) => {
+    stamp = stampOf(fd)
+  }
+  const bytes = await readRegularFile(file.path, { ...options, noFollow: true, look })
+  return {
+    bytes,
+    async replace(replacement) {
+      const output = await createReplacement(file, stamp!) // it has been looked at
+      try {
+        await output.write(replacement, 0)
+        await output.commit()
+      } finally {
+        await output.abort()
+      }
+    },
   }
 }
 
 /**
- * Starts a file that takes the place of the one behind `path`.
+ * Starts the file that takes the place of one that was read and whose lock is held.
  *
- * @throws FileError NOT_FOUND, NOT_A_FILE for what is not a regular file, DENIED, NO_SPACE, IO
+ * @throws FileError as {@link ExaminedFile.replace}, some of it from `commit`.
  */
-export async function createReplacement(path: string): Promise<Output> {
-  const { target, mode, uid, gid } = await findTarget(path)
-  return createOutput(target, { force: true, mode, owner: { uid, gid } })
+export async function createReplacement(file: LockedFile, examined: FileStamp): Promise<Output> {
+  const { path } = file
+  const assertSame = async () => {
+    await file.assertHeld()
+    assertUnchanged(path, examined, path)
+  }
+  await assertSame()
+  const { mode, uid, gid } = statOf(path)
+  return createOutput(path, {
+    force: true,
+    mode: mode & 0o777,
+    owner: { uid, gid },
+    beforeCommit: assertSame,
+  })
 }
 
 /** Whether two paths lead to one file. */
@@ -41,13 +78,9 @@ export async function isSameFile(one: string, other: string): Promise<boolean> {
   return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino
 }
 
-async function findTarget(path: string) {
+function statOf(path: string) {
   try {
-    const target = await realpath(path)
-    const found = await stat(target)
-    if (!found.isFile()) throw new FileError('NOT_A_FILE', `${path} is not a regular file`)
-    const { mode, uid, gid } = found
-    return { target, mode: mode & 0o7777, uid, gid }
+    return lstatSync(path)
   } catch (error) {
     throw toFileError(error, { path, verb: 'write' })
   }

@@ -54,7 +54,7 @@ export interface RegularFileOptions extends SmallFileOptions {
   /** Refuse a symbolic link. Default: what it leads to is read. */
   readonly noFollow?: boolean | undefined
   /** Looks at owner, mode and size of what was opened, before it is read. */
-  readonly look?: ((found: Stats) => void) | undefined
+  readonly look?: ((found: Stats, fd: number) => void) | undefined
 }
 
 /** Neither waits for a writer of a fifo nor makes a terminal ours. */
@@ -79,7 +79,7 @@ export async function readRegularFile(
     handle = await open(path, AT_ONCE | (noFollow ? (constants.O_NOFOLLOW ?? 0) : 0))
     const found = await handle.stat()
     assertRegular(found, path)
-    look?.(found)
+    look?.(found, handle.fd)
     return await readToEnd(handle, path, maximum)
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })

@@ -5,7 +5,9 @@
 
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { PolicyError } from '../errors.ts'
-import { createOutput } from '../files/output.ts'
+import type { FileSource } from '../files/file-source.ts'
+import { type LockedFile, withLock } from '../files/lock.ts'
+import { createOutput, type Output } from '../files/output.ts'
 import { createReplacement, isSameFile } from '../files/replace-file.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
@@ -27,8 +29,12 @@ export interface ProfileSignatures {
 }
 
 export interface PlaceOptions {
-  readonly output: string
-  /** Replace an existing output. */
+  /**
+   * A new file; or the file of the UKI itself, whose place it takes: with `force`, or as the file whose
+   * lock is held.
+   */
+  readonly output: string | LockedFile
+  /** Replace an existing file at the path `output`. */
   readonly force?: boolean | undefined
   /** Remove the Authenticode signature, which the change makes invalid. */
   readonly stripAuthenticode?: boolean | undefined
@@ -59,8 +65,7 @@ export function parseSignatures(bytes: Uint8Array): PcrSignatureDocument {
 }
 
 /**
- * Writes `uki` anew, with signatures in it. Where the output is the UKI itself it keeps its permissions
- * and owner, and a symbolic link still leads to it.
+ * Writes `uki` anew, with signatures in it.
  *
  * @throws PolicyError NO_ROOM where there is no `.pcrsig` or it is too small, SIGNED where an
  *   Authenticode signature would become invalid; FormatError, FileError.
@@ -79,7 +84,7 @@ export async function placeSignatures(
 }
 
 /**
- * Writes `uki` anew, with these contents of its sections `.pcrsig`, as {@link placeSignatures}.
+ * Writes `uki` anew, with these contents of its sections `.pcrsig`.
  *
  * @throws PolicyError NO_ROOM, SIGNED; FileError.
  */
@@ -95,7 +100,7 @@ export async function writeSignatureSections(
     contents.set(section, textThatFits(document, section, sectionRoom(pe, section)))
   }
   const { patches, size } = stripCertificates(pe)
-  await copyPatched(uki, size, [...replaceContents(pe, contents), ...patches], options)
+  await copyPatched(uki.file, size, [...replaceContents(pe, contents), ...patches], options)
 }
 
 /** Profiles without a `.pcrsig` of their own share that of the base. */
@@ -140,13 +145,27 @@ function alreadySigned(): PolicyError {
 }
 
 async function copyPatched(
-  { path: from, pe: { source } }: UkiFile,
+  source: FileSource,
   size: number,
   patches: readonly Patch[],
-  { output: path, force }: PlaceOptions,
+  { output: target, force }: PlaceOptions,
 ): Promise<void> {
-  const isInPlace = force === true && (await isSameFile(from, path))
-  const output = await (isInPlace ? createReplacement(path) : createOutput(path, { force }))
+  const copy = (output: Output) => copyInto(output, source, size, patches)
+  if (typeof target !== 'string') {
+    await copy(await createReplacement(target, source.stamp))
+  } else if (force && (await isSameFile(source.path, target))) {
+    await withLock(target, async (file) => copy(await createReplacement(file, source.stamp)))
+  } else {
+    await copy(await createOutput(target, { force }))
+  }
+}
+
+async function copyInto(
+  output: Output,
+  source: FileSource,
+  size: number,
+  patches: readonly Patch[],
+): Promise<void> {
   try {
     for (let done = 0; done < size; done += CHUNK_SIZE) {
       await output.write(await source.read(done, Math.min(CHUNK_SIZE, size - done)), done)

@@ -7,7 +7,6 @@ import { encodeUtf8 } from '../../src/bytes/utf8.ts'
 import { commitOutputs, writeOutput } from '../../src/files/output.ts'
 import { createOutputs } from '../../src/files/outputs.ts'
 import { newPartialPath } from '../../src/files/partial.ts'
-import { replaceFile } from '../../src/files/replace-file.ts'
 import { writeWholeFolder } from '../../src/files/whole-folder.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { disown, type Fault, type FaultyDisk } from './faulty-disk.ts'
@@ -50,7 +49,7 @@ const acts: Readonly<Record<string, Act>> = {
     after: { file: 'new' },
   },
   'a file that is replaced': {
-    run: (folder) => replaceFile(join(folder, 'file'), encodeUtf8('new')),
+    run: (folder) => writeOutput(join(folder, 'file'), encodeUtf8('new'), { force: true }),
     before: { file: 'old' },
     after: { file: 'new' },
   },
@@ -99,8 +98,14 @@ describe.each(Object.entries(acts))('%s', (_, { run, before, after }) => {
   /** What is there is what was there before or what shall be, and an error says what else there is. */
   function expectWhole(folder: string, error: Error | undefined, fault: Fault, what: string): void {
     const found = listing(folder)
-    if (error === undefined) return expect([what, found]).toEqual([what, after])
-    if (error.message.includes('left beside')) return expectComplete(folder, error)
+    if (error === undefined) {
+      expect([what, found]).toEqual([what, after])
+      return
+    }
+    if (error.message.includes('left beside')) {
+      expectComplete(folder, error)
+      return
+    }
     const [, left = ''] = error.message.split('left all the same: ')
     const said = Object.keys(found).filter((name) => left.split(', ').includes(join(folder, name)))
     const unsaid = Object.keys(found).filter((name) => !said.includes(name))
