@@ -44,7 +44,7 @@ export const agent = defineCommand({
         socket,
         signer,
         purposes,
-        onRequest: (event) => context.stdout.write(describe(event)),
+        onRequest: (event) => context.stdout.deliver(describe(event)),
       })
       const { subject } = signer.certificate
       context.stdout.write(

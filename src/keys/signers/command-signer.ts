@@ -26,9 +26,12 @@ export interface CommandSignerOptions {
  */
 export function commandSigner(options: CommandSignerOptions): LoadedSigner {
   const { words, certificate, environment, patience } = options
+  const running = new AbortController()
   return checkedSigner({
     certificate,
     holder: `signing command ${words[0]}`,
+    // One that still runs has nobody to sign for.
+    forget: () => running.abort(),
     async sign({ purpose, digest, subject, payload }) {
       const { runSigningCommand } = await import('./run-command.ts')
       const about = {
@@ -41,6 +44,7 @@ export function commandSigner(options: CommandSignerOptions): LoadedSigner {
         input: payload,
         environment: { ...environment, ...about },
         patience,
+        signal: running.signal,
       })
     },
   })
