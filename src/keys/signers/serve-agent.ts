@@ -16,7 +16,6 @@ import {
 import { findPayloadProblem, isPurpose, type Purpose } from '../purpose.ts'
 import type { SigningRequest } from '../signer.ts'
 import type { LoadedSigner } from './checked-signer.ts'
-import { listenAt } from './listen.ts'
 import { readLine } from './read-line.ts'
 import { Turns } from './turns.ts'
 
@@ -71,6 +70,7 @@ export async function serveAgent(options: AgentOptions): Promise<Agent> {
       .catch(() => undefined)
       .finally(() => socket.destroy())
   })
+  const { listenAt } = await import('./listen.ts')
   const remove = await listenAt(server, options.socket)
   server.on('error', (error) => {
     const refusal = `a connection was not taken: ${errnoOf(error) ?? error.message}`
