@@ -66,6 +66,12 @@ const OUTLETS: readonly Outlet[] = [
     target: 'node:net',
     loadedBy: 'keys/signers/agent-signer.ts',
   },
+  // The socket of that agent may have been left by a dead one: it is asked.
+  {
+    file: 'keys/signers/listen.ts',
+    target: 'node:net',
+    loadedBy: 'keys/signers/serve-agent.ts',
+  },
   // A private key may be a program that signs, where --private-key names it.
   {
     file: 'keys/signers/run-command.ts',

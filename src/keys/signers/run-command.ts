@@ -21,6 +21,8 @@ export interface CommandRun {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Milliseconds until a command that does not end is ended. */
   readonly patience: number
+  /** Ends the command. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** No signature is larger. */
@@ -56,12 +58,17 @@ export async function runSigningCommand(run: CommandRun): Promise<Uint8Array> {
 }
 
 async function runBetween(
-  { words, environment, patience }: CommandRun,
+  { words, environment, patience, signal: aborted }: CommandRun,
   input: FileHandle,
   output: FileHandle,
 ): Promise<Uint8Array> {
   const [program = '', ...args] = words
-  const child = spawn(program, args, { stdio: [input.fd, output.fd, 'pipe'], env: environment })
+  const child = spawn(program, args, {
+    stdio: [input.fd, output.fd, 'pipe'],
+    env: environment,
+    signal: aborted,
+    killSignal: 'SIGKILL',
+  })
   let said = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-MAX_SAID)
