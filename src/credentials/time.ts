@@ -133,7 +133,7 @@ function parseDate(text: string, now: Microseconds): Microseconds | undefined {
   const moment = zone[0] === '' ? new Date(...parts) : inUtc
   const offset = zone[1] === undefined ? 0 : (Number(zone[2]) * 60 + Number(zone[3])) * 60
   const shift = BigInt(offset) * SECOND * (zone[1] === '-' ? -1n : 1n)
-  return toMicroseconds(moment) + fractionOf(SECOND, clock?.[4] ?? '') - shift
+  return toMicroseconds(moment) + roundedMicroseconds(clock?.[4] ?? '') - shift
 }
 
 function dayOf(now: Microseconds, utc: boolean): number[] {
@@ -141,6 +141,11 @@ function dayOf(now: Microseconds, utc: boolean): number[] {
   return utc
     ? [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate()]
     : [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+}
+
+/** Digits after the point of a second on a clock, which systemd rounds, as it does not with spans. */
+function roundedMicroseconds(digits: string): bigint {
+  return (fractionOf(10n * SECOND, digits) + 5n) / 10n
 }
 
 function unit(length: bigint, ...names: readonly string[]) {
