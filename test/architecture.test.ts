@@ -195,6 +195,21 @@ test('an index.ts does nothing but export again', () => {
   expect(doing).toEqual([])
 })
 
+test('tables that are asked for a text are maps: an object also has constructor and toString', () => {
+  const table =
+    /^(?:export )?const \w+: (?:Readonly<)?(?:Record<string,|\{ readonly \[\w+: string\])/m
+  const objects = files.filter((file) => table.test(readFileSync(join(src, file), 'utf8')))
+  expect(objects).toEqual([])
+})
+
+test('variables of the environment are read in one place', () => {
+  const readers = files.filter((file) => {
+    const code = withoutComments(readFileSync(join(src, file), 'utf8'))
+    return /\b(?:environment|env)\[/.test(code) || /process\.env\.\w/.test(code)
+  })
+  expect(readers).toEqual(['cli/context.ts'])
+})
+
 /** What `text` imports, however it is written: statically, lazily, as a type, as a worker's file. */
 function importsOf(file: string, text: string): readonly Import[] {
   const patterns = [

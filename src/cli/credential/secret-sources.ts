@@ -3,7 +3,7 @@
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { KeyError } from '../../errors.ts'
 import { MAX_PLAINTEXT } from '../../formats/credential/layout.ts'
-import type { Context } from '../context.ts'
+import { type Context, rawVariable } from '../context.ts'
 import { readSecret } from './files.ts'
 import type { SecretSource } from './manifest-fields.ts'
 
@@ -47,7 +47,7 @@ async function readSource(source: SecretSource, context: Context): Promise<Uint8
     case 'file':
       return readSecret(source.path, context)
     case 'environment': {
-      const value = context.environment[source.variable]
+      const value = rawVariable(context, source.variable)
       if (value !== undefined) return encodeUtf8(value)
       throw new KeyError('NOT_FOUND', `the variable ${source.variable} is not set`)
     }
