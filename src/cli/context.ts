@@ -30,6 +30,8 @@ export interface Context {
   readonly random: Random
   /** All of standard input, unless it has more than `maximum` bytes: then undefined. */
   readonly readInput: (maximum: number) => Promise<Uint8Array | undefined>
+  /** Standard input in pieces, for what may be of any size. */
+  readonly openInput: () => AsyncIterable<Uint8Array>
   /** Asks for a passphrase; absent where nobody is there to answer. */
   readonly askPassphrase?: (question: string) => Promise<Uint8Array>
   /**

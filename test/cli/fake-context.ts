@@ -49,6 +49,9 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
       const input = options.input ?? new Uint8Array(0)
       return input.length > maximum ? undefined : input.slice()
     },
+    async *openInput() {
+      if (options.input !== undefined) yield options.input.slice()
+    },
     written,
     ...(options.passphrase !== undefined && {
       askPassphrase: async (question) => {
