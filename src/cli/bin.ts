@@ -2,37 +2,29 @@
 /** The executable: the one place that touches the real process. */
 
 import { randomBytes } from 'node:crypto'
-import type { Context, Output } from './context.ts'
+import { setTimeout } from 'node:timers/promises'
+import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
+import { processOutput } from './process-output.ts'
 
-const FALLBACK_COLUMNS = 80
+/** Milliseconds in which the reader may take the last words of an interrupted command. */
+const LAST_WORDS = 1000
 
-/** Standard output or error could not be written, and not because nobody reads it any more. */
+/** Standard output or error could not be written, and not because its reader has gone. */
 let hasFailed = false
 
 /**
  * A command is run to its end even when its reader (`| head`) has gone: its exit code still answers
  * the question that was asked. A full disk is a failure.
  */
-function output(stream: NodeJS.WriteStream): Output {
-  let closed = false
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    closed = true
-    if (error.code === 'EPIPE') return
-    hasFailed = true
-    process.exitCode = ExitCode.failed
-    if (stream === process.stdout)
-      process.stderr.write(`extsign: error: output: ${error.message}\n`)
-  })
-  return {
-    write(text) {
-      if (!closed) stream.write(text)
-    },
-    isTerminal: stream.isTTY === true,
-    columns: stream.columns || FALLBACK_COLUMNS,
-  }
-}
+const stderr = processOutput(process.stderr, () => {
+  hasFailed = true
+})
+const stdout = processOutput(process.stdout, (error) => {
+  hasFailed = true
+  stderr.write(`extsign: error: output: ${error.message}\n`)
+})
 
 async function readInput(maximum: number): Promise<Uint8Array | undefined> {
   const { readStream } = await import('./standard-input.ts')
@@ -52,11 +44,24 @@ function interrupts(): AbortSignal {
   return controller.signal
 }
 
+/** All output was taken; or the command was interrupted, and its reader has had its time. */
+async function settled(): Promise<void> {
+  const flushed = Promise.all([stdout.flushed(), stderr.flushed()])
+  if (interruption === undefined) return void (await flushed)
+  const { signal } = interruption
+  const interrupted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  const givenUp = interrupted.then(() => setTimeout(LAST_WORDS))
+  await Promise.race([flushed, givenUp])
+}
+
 const isInteractive = process.stdin.isTTY === true && process.stderr.isTTY === true
 
 const context: Context = {
-  stdout: output(process.stdout),
-  stderr: output(process.stderr),
+  stdout,
+  stderr,
   environment: process.env,
   cwd: process.cwd(),
   now: () => new Date(),
@@ -80,8 +85,11 @@ process.on('uncaughtException', (error) => {
   hasFailed = true
   process.exitCode = ExitCode.failed
   interruption?.abort()
-  setTimeout(() => process.exit(), CLEAN_UP).unref()
+  setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => process.exit())
 })
 
 const exitCode = await main(process.argv.slice(2), context)
+await settled()
 process.exitCode = hasFailed ? ExitCode.failed : exitCode
+// Nothing that is still open, such as a program that signs, keeps a command that was interrupted.
+if (interruption?.signal.aborted) process.exit()

@@ -4,7 +4,15 @@ import type { Random } from '../crypto/random.ts'
 
 /** A stream that goes to a person or into a pipe. */
 export interface Output {
-  write(text: string | Uint8Array): void
+  /** Writes text. Nothing has to wait for it: the process does not end before it was taken. */
+  write(text: string): void
+  /**
+   * Writes, and waits until the system has taken everything. Bytes must not be overwritten before.
+   * Whoever writes much waits too, so that it does not pile up in memory.
+   *
+   * @returns false where not everything was taken: the reader has gone, or the disk is full
+   */
+  deliver(content: string | Uint8Array): Promise<boolean>
   readonly isTerminal: boolean
   /** Width in characters, when it is a terminal. */
   readonly columns: number

@@ -1,6 +1,6 @@
 /** `--private-key`, `--certificate` and what goes with them, made into a signer. */
 
-import { encodeUtf8 } from '../bytes/utf8.ts'
+import { secretOfText } from '../bytes/secret.ts'
 import { KeyError } from '../errors.ts'
 import { findValidityWarning } from '../keys/certificate.ts'
 import { type Passphrase, readPassphraseFile } from '../keys/passphrase.ts'
@@ -97,7 +97,9 @@ async function readSecret(
 ): Promise<Passphrase | undefined> {
   if (passphraseFile !== undefined) return readPassphraseFile(passphraseFile)
   const pin = context.environment[PIN_VARIABLE]
-  return privateKeySource === 'pkcs11' && pin ? { bytes: encodeUtf8(pin), warnings: [] } : undefined
+  return privateKeySource === 'pkcs11' && pin
+    ? { bytes: secretOfText(pin), warnings: [] }
+    : undefined
 }
 
 /** A command has no business with the PIN of a token. */

@@ -19,6 +19,10 @@ export interface OutputOptions {
   readonly force?: boolean | undefined
   /** Permission bits of the finished file, whatever the umask. Default 0644. */
   readonly mode?: number | undefined
+  /** Who it belongs to, where that is another than who writes it. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined
+  /** Called once the bytes are durable, before the file gets its name; may throw to keep it from that. */
+  readonly beforeCommit?: (() => Promise<void>) | undefined
 }
 
 /** A file in the making. End with `commit` or `abort`; after either the other does nothing. */
@@ -128,6 +132,7 @@ class PartialOutput implements Output {
   async finish(): Promise<void> {
     if (this.#state !== 'open') return
     try {
+      await this.#setOwner()
       await this.#handle.chmod(this.#options.mode ?? 0o644)
       await this.#handle.sync()
       await this.#handle.close()
@@ -137,11 +142,19 @@ class PartialOutput implements Output {
     }
   }
 
+  async #setOwner(): Promise<void> {
+    const { owner } = this.#options
+    if (!owner) return
+    const { uid, gid } = await this.#handle.stat()
+    if (uid !== owner.uid || gid !== owner.gid) await this.#handle.chown(owner.uid, owner.gid)
+  }
+
   async commit(): Promise<void> {
     if (this.#state === 'done') return
     try {
       await this.finish()
       await assertReplaceable(this.path, this.#options.force ?? false)
+      await this.#options.beforeCommit?.()
       if (this.#options.force) await rename(this.partialPath, this.path)
       else await linkOrRename(this.partialPath, this.path)
       this.#state = 'done'

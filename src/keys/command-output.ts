@@ -1,6 +1,7 @@
 /** What a program of the user's choice prints: a secret from a password manager. */
 
 import { spawn } from 'node:child_process'
+import { joinSecret } from '../bytes/secret.ts'
 import { KeyError } from '../errors.ts'
 
 /**
@@ -32,7 +33,7 @@ export async function readCommandOutput(
     if (code !== 0) {
       throw new KeyError('UNREADABLE', `${program} ended with ${code ?? signal}`)
     }
-    return new Uint8Array(Buffer.concat(chunks))
+    return joinSecret(chunks)
   } finally {
     for (const chunk of chunks) chunk.fill(0)
   }

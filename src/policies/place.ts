@@ -3,10 +3,12 @@
  * room, without moving a byte. `.pcrsig` is not measured, so PCR 11 stays what was signed.
  */
 
-import type { Source } from '../bytes/source.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { PolicyError } from '../errors.ts'
+import type { FileSource } from '../files/file-source.ts'
+import type { LockedFile } from '../files/lock.ts'
 import { createOutput } from '../files/output.ts'
+import { createReplacement } from '../files/replace-file.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
   type BankedSignature,
@@ -17,8 +19,8 @@ import {
 import { readSection } from '../formats/pe/content.ts'
 import type { PeFile, PeSection } from '../formats/pe/decode.ts'
 import { type Patch, replaceContents, sectionRoom, stripCertificates } from '../formats/pe/patch.ts'
-import type { Uki } from '../formats/uki/decode.ts'
 import type { UkiProfile } from '../formats/uki/profiles.ts'
+import type { UkiFile } from './open-uki.ts'
 
 /** What a profile gets. */
 export interface ProfileSignatures {
@@ -27,8 +29,9 @@ export interface ProfileSignatures {
 }
 
 export interface PlaceOptions {
-  readonly output: string
-  /** Replace an existing output. */
+  /** A new file; or the file of the UKI itself, whose lock is held and whose place it takes. */
+  readonly output: string | LockedFile
+  /** Replace an existing file at the path `output`. */
   readonly force?: boolean | undefined
   /** Remove the Authenticode signature, which the change makes invalid. */
   readonly stripAuthenticode?: boolean | undefined
@@ -65,7 +68,7 @@ export function parseSignatures(bytes: Uint8Array): PcrSignatureDocument {
  *   Authenticode signature would become invalid; FormatError, FileError.
  */
 export async function placeSignatures(
-  uki: Uki,
+  uki: UkiFile,
   profiles: readonly ProfileSignatures[],
   options: PlaceOptions,
 ): Promise<void> {
@@ -83,7 +86,7 @@ export async function placeSignatures(
  * @throws PolicyError NO_ROOM, SIGNED; FileError.
  */
 export async function writeSignatureSections(
-  uki: Uki,
+  uki: UkiFile,
   documents: ReadonlyMap<PeSection, PcrSignatureDocument>,
   options: PlaceOptions,
 ): Promise<void> {
@@ -94,7 +97,7 @@ export async function writeSignatureSections(
     contents.set(section, textThatFits(document, section, sectionRoom(pe, section)))
   }
   const { patches, size } = stripCertificates(pe)
-  await copyPatched(pe.source, size, [...replaceContents(pe, contents), ...patches], options)
+  await copyPatched(uki.file, size, [...replaceContents(pe, contents), ...patches], options)
 }
 
 /** Profiles without a `.pcrsig` of their own share that of the base. */
@@ -139,12 +142,15 @@ function alreadySigned(): PolicyError {
 }
 
 async function copyPatched(
-  source: Source,
+  source: FileSource,
   size: number,
   patches: readonly Patch[],
-  { output: path, force }: PlaceOptions,
+  { output: target, force }: PlaceOptions,
 ): Promise<void> {
-  const output = await createOutput(path, { force })
+  const output =
+    typeof target === 'string'
+      ? await createOutput(target, { force })
+      : await createReplacement(target, source.stamp)
   try {
     for (let done = 0; done < size; done += CHUNK_SIZE) {
       await output.write(await source.read(done, Math.min(CHUNK_SIZE, size - done)), done)

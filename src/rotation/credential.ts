@@ -7,7 +7,9 @@ import { sealCredential } from '../credentials/seal.ts'
 import { makeTpmPart, type TpmPolicy, type TpmSealer } from '../credentials/tpm-part.ts'
 import type { Random } from '../crypto/random.ts'
 import { CredentialError, TpmError } from '../errors.ts'
-import { readSmallFile } from '../files/text.ts'
+import { type LockedFile, withLock } from '../files/lock.ts'
+import { readForReplacing } from '../files/replace-file.ts'
+import { readRegularFile } from '../files/text.ts'
 import { decodeCredential } from '../formats/credential/decode.ts'
 import type { CredentialHeaders } from '../formats/credential/headers.ts'
 import { MAX_TEXT } from '../formats/credential/layout.ts'
@@ -15,7 +17,6 @@ import { formatCredential, parseCredentialText } from '../formats/credential/tex
 import { policyDigest } from '../formats/tpm2/policy.ts'
 import { serializeParent } from '../formats/tpm2/serialized-parent.ts'
 import type { Carrier, Examined } from './carrier.ts'
-import { replaceFile } from './replace-file.ts'
 
 /** What opens credentials; each is asked for when one needs it. */
 export interface OpeningKeys {
@@ -48,12 +49,12 @@ export function credentialCarrier(path: string, turn: CredentialTurn): Carrier {
     path,
     holdsBoth: false,
     examine: async () => examine(await readCredential(path), turn),
-    move: () => sealAnew(path, turn),
+    move: () => withLock(path, (file) => sealAnew(file, turn)),
   }
 }
 
 async function readCredential(path: string): Promise<Uint8Array> {
-  return parseCredentialText(await readSmallFile(path, { maximum: MAX_TEXT })).bytes
+  return parseCredentialText(await readRegularFile(path, { maximum: MAX_TEXT })).bytes
 }
 
 async function examine(credential: Uint8Array, turn: CredentialTurn): Promise<Examined> {
@@ -106,11 +107,12 @@ function digestOf({ bank, literal, publicKey }: TpmPolicy): Uint8Array {
   })
 }
 
-async function sealAnew(
-  path: string,
-  { from, withTpm, to, random }: CredentialTurn,
-): Promise<void> {
-  const credential = await readCredential(path)
+async function sealAnew(file: LockedFile, turn: CredentialTurn): Promise<void> {
+  const examined = await readForReplacing(file, { maximum: MAX_TEXT })
+  const credential = parseCredentialText(examined.bytes).bytes
+  // Another run may have been here since.
+  if ((await examine(credential, turn)).state === 'new') return
+  const { from, withTpm, to, random } = turn
   const { acceptNull, host, tpm } = from
   const opened = await openCredential({ credential, acceptNull, host, tpm })
   try {
@@ -122,7 +124,7 @@ async function sealAnew(
         host: await to.host?.(),
         tpm: part,
       })
-      await replaceFile(path, encodeUtf8(formatCredential(sealed.credential)))
+      await examined.replace(encodeUtf8(formatCredential(sealed.credential)))
     } finally {
       part?.secret.fill(0)
     }

@@ -25,7 +25,11 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
   const written = { stdout: '', stderr: '' }
   const output = (name: 'stdout' | 'stderr'): Output => ({
     write: (text) => {
-      written[name] += typeof text === 'string' ? text : Buffer.from(text).toString()
+      written[name] += text
+    },
+    deliver: async (content) => {
+      written[name] += typeof content === 'string' ? content : Buffer.from(content).toString()
+      return true
     },
     isTerminal: options.terminal ?? false,
     columns: 80,

@@ -14,9 +14,13 @@ import {
   findValidityWarning,
   type LoadedCertificate,
   loadCertificate,
-  parseCertificateFile,
 } from '../../keys/certificate.ts'
-import { type AttachResult, attachGroup, checkResponse } from '../../requests/attach.ts'
+import {
+  type AttachResult,
+  attachGroup,
+  certificateOfResponse,
+  checkResponse,
+} from '../../requests/attach.ts'
 import { flag, option, options, positional, type ValuesOf } from '../arguments.ts'
 import { watch } from '../build-options.ts'
 import { defineCommand } from '../command.ts'
@@ -44,7 +48,7 @@ const attachArguments = {
     group: 'Signing',
     type: file,
     description:
-      'the signatures must be by this certificate; by default by the one in the response',
+      'the signatures must be by this certificate; without it, by the one in the response, which then signs only what is not signed yet or what it has signed itself',
   }),
   signature: options({
     long: 'signature',
@@ -74,9 +78,10 @@ export const attach = defineCommand({
   async run(values, context) {
     const { quiet, json, dryRun } = values
     const { response, certificate } = await readResponse(values)
-    const validity = findValidityWarning(certificate, context.now(), certificate.sourceFile)
+    const signer = certificate ?? certificateOfResponse(response)
+    const validity = findValidityWarning(signer, context.now(), signer.sourceFile)
     printWarnings(validity === undefined ? [] : [validity], context.stderr)
-    const groups = checkResponse(response, certificate)
+    const groups = checkResponse(response, signer)
     const oldCertificates = await allOf(values.oldCertificate.map(loadCertificate))
     const { seed, threads, stripAuthenticode } = values
     const root = values.root ?? '.'
@@ -109,7 +114,8 @@ export const attach = defineCommand({
 
 interface Returned {
   readonly response: SigningResponseFile
-  readonly certificate: LoadedCertificate
+  /** Undefined where the user has named none. */
+  readonly certificate: LoadedCertificate | undefined
 }
 
 /** What came back, and the certificate it must be by. */
@@ -120,9 +126,7 @@ async function readResponse(values: AttachValues): Promise<Returned> {
     values.certificate === undefined ? undefined : await loadCertificate(values.certificate)
   try {
     if (signatures.length === 0) {
-      const response = parseSigningResponse(bytes)
-      const own = parseCertificateFile(response.certificate, `the certificate in ${path}`)
-      return { response, certificate: given ?? own }
+      return { response: parseSigningResponse(bytes), certificate: given }
     }
     const { items } = parseSigningRequest(bytes)
     if (!given) throw new UsageError('--certificate is missing: whose are the signatures?')

@@ -7,6 +7,7 @@ import { acceptsNull, readFirmwareState } from '../../credentials/firmware.ts'
 import { type OpenedCredential, openCredential } from '../../credentials/open.ts'
 import { toMicroseconds } from '../../credentials/time.ts'
 import { TRANSCODINGS, transcode, withNewline } from '../../credentials/transcode.ts'
+import { FileError } from '../../errors.ts'
 import { hasCredentialSuffix, nameOfFile } from '../../formats/credential/name.ts'
 import { parseCredentialText } from '../../formats/credential/text.ts'
 import { flag, option, optionalPositional, positional, type ValuesOf } from '../arguments.ts'
@@ -78,19 +79,22 @@ export const credDecrypt = defineCommand({
       rateRefusal(nameOfInput(input), error, context),
     )
     if (typeof opened === 'number') return opened
+    const forms = [opened.secret]
     try {
       const coded = transcode(opened.secret, values.transcode)
+      forms.push(coded)
       const secret = needsNewline(values.newline, output, context) ? withNewline(coded) : coded
+      forms.push(secret)
       if (output !== undefined) await writePrivate(output, secret, force)
-      else if (!json) writeSecret(secret, context)
+      else if (!json) await deliver(showable(secret, context), context)
       if (json) {
         const { type, name, timestamp, notAfter } = opened
         const shown = output === undefined ? toBase64(secret) : undefined
         const report = { input, output, type: type.name, name, timestamp, notAfter, secret: shown }
-        context.stdout.write(formatJson(timesToText(report)))
+        await deliver(formatJson(timesToText(report)), context)
       }
     } finally {
-      opened.secret.fill(0)
+      for (const form of forms) form.fill(0)
     }
     return ExitCode.done
   },
@@ -149,12 +153,18 @@ function needsNewline(
 }
 
 /** A terminal would take control characters in a secret for commands. */
-function writeSecret(secret: Uint8Array, { stdout }: Context): void {
+function showable(secret: Uint8Array, { stdout }: Context): Uint8Array {
   const shown = stdout.isTerminal ? decodeUtf8(secret) : ''
   if (shown === undefined || printable(shown, '\n\t') !== shown) {
     throw new UsageError('the secret is binary, and standard output is a terminal', {
       hint: '--transcode=hex shows it, OUT names a file for it',
     })
   }
-  stdout.write(secret)
+  return secret
+}
+
+/** A secret of which a part is missing is none. @throws FileError IO */
+async function deliver(content: string | Uint8Array, { stdout }: Context): Promise<void> {
+  if (await stdout.deliver(content)) return
+  throw new FileError('IO', 'standard output was closed before all of the secret was taken')
 }

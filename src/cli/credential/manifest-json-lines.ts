@@ -1,5 +1,6 @@
 /** A manifest in JSON Lines: an object in each line that is not blank. */
 
+import { parseJson } from '../../formats/json.ts'
 import { UsageError } from '../errors.ts'
 import type { ManifestFields, ManifestRecord } from './manifest-fields.ts'
 
@@ -10,13 +11,7 @@ export function* readJsonLines(text: string): Iterable<ManifestRecord> {
 }
 
 function parseObject(content: string): ManifestFields {
-  let value: unknown
-  try {
-    value = JSON.parse(content)
-  } catch {
-    // What JSON.parse says quotes the line, in which somebody may have put a secret.
-    throw new UsageError('it is not JSON')
-  }
+  const value = parseJson(content, (fault) => new UsageError(`it is ${fault}`))
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
   throw new UsageError('it is not a JSON object')
 }

@@ -10,10 +10,9 @@ import { type Source, sliceSource } from '../../bytes/source.ts'
 import { viewOf } from '../../bytes/struct.ts'
 import { FormatError } from '../../errors.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
-import { withPatches } from '../../files/pending-change.ts'
 import { MAGIC, SUPERBLOCK_OFFSET } from '../../formats/erofs/layout.ts'
 import { type Designator, decodeGpt, type Gpt, type GptPartition } from '../../formats/gpt/index.ts'
-import { findPendingChange } from './pending-change.ts'
+import { findJournal, type JournalBeside } from './pending-change.ts'
 import { type Selection, selectPartitions } from './select-partitions.ts'
 import { readSidecars, type Sidecars } from './sidecars.ts'
 
@@ -45,6 +44,8 @@ export interface OpenImage {
   readonly hash: Part | undefined
   readonly signature: Part | undefined
   readonly sidecars: Sidecars
+  /** What lies beside it under the name of its journal. Its bytes are read as they are. */
+  readonly journal: JournalBeside | undefined
   close(): Promise<void>
 }
 
@@ -53,19 +54,13 @@ const SQUASHFS_MAGIC = 0x73717368
 /**
  * Opens an image and the files beside it. Close it.
  *
- * A change of it that was decided and interrupted counts as made.
- *
  * @throws FormatError where it has neither a partition table nor a file system, FileError where it
  *   cannot be read.
  */
 export async function openImage(path: string): Promise<OpenImage> {
   const file = await openFileSource(path)
   try {
-    const journal = await findPendingChange(file, path)
-    return await readImage(
-      journal ? withPatches(file, journal.changes, journal.newSize) : file,
-      path,
-    )
+    return await readImage(file, path, await findJournal(file, path))
   } catch (error) {
     await file.close()
     throw error
@@ -73,7 +68,11 @@ export async function openImage(path: string): Promise<OpenImage> {
 }
 
 /** The image in `file`, which is closed with it. @throws as {@link openImage} */
-export async function readImage(file: FileSource, path: string): Promise<OpenImage> {
+export async function readImage(
+  file: FileSource,
+  path: string,
+  journal?: JournalBeside,
+): Promise<OpenImage> {
   let sidecars: Sidecars | undefined
   try {
     const gpt = await readTable(file)
@@ -96,6 +95,7 @@ export async function readImage(file: FileSource, path: string): Promise<OpenIma
       hash: gpt ? partOf(file, selected?.hash) : verity && wholeFile(verity),
       signature: partOf(file, selected?.signature),
       sidecars,
+      journal,
       close: async () => {
         await file.close()
         await verity?.close()

@@ -5,6 +5,8 @@
 
 import { chmod, lstat, unlink } from 'node:fs/promises'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { equalBytes } from '../../bytes/equal.ts'
+import { toHex } from '../../bytes/hex.ts'
 import { ExtsignError, KeyError } from '../../errors.ts'
 import { errnoOf } from '../../files/errno.ts'
 import {
@@ -14,8 +16,9 @@ import {
   MAX_AGENT_LINE,
   parseAgentRequest,
 } from '../../formats/signing-agent.ts'
-import { findPayloadProblem, isPurpose, type Purpose } from '../purpose.ts'
-import type { SigningRequest } from '../signer.ts'
+import type { Purpose, SignedParts } from '../../formats/signing-purpose/parts.ts'
+import type { PolicyPublicKey } from '../policy-key.ts'
+import { examineRequest } from '../purpose.ts'
 import type { LoadedSigner } from './checked-signer.ts'
 import { readLine } from './read-line.ts'
 
@@ -25,6 +28,8 @@ export interface AgentOptions {
   readonly signer: LoadedSigner
   /** What may be signed. */
   readonly purposes: readonly Purpose[]
+  /** Keys whose policies are signed anew, though the values of their PCRs are not known any more. */
+  readonly oldKeys?: readonly PolicyPublicKey[] | undefined
   /** Told about every request, and why it was refused where it was. */
   readonly onRequest?: (event: AgentEvent) => void
 }
@@ -32,6 +37,8 @@ export interface AgentOptions {
 export interface AgentEvent {
   /** Undefined where nothing could be understood. */
   readonly request: AgentRequest | undefined
+  /** What the bytes of the request consist of; undefined where they are not what is signed. */
+  readonly parts: SignedParts | undefined
   readonly refusal: string | undefined
 }
 
@@ -122,47 +129,50 @@ async function serve(socket: Socket, options: AgentOptions): Promise<void> {
   const line = await readLine(socket, MAX_AGENT_LINE).finally(() => clearTimeout(timer))
   // Somebody who only looks whether we live.
   if (!line) return void socket.destroy()
-  const { request, response } = await answer(line, options)
+  const { response, ...about } = await answer(line, options)
   const refusal = response.kind === 'refusal' ? response.message : undefined
-  options.onRequest?.({ request, refusal })
+  options.onRequest?.({ ...about, refusal })
   socket.end(formatAgentResponse(response))
 }
 
 async function answer(
   line: Uint8Array,
-  { signer, purposes }: AgentOptions,
-): Promise<{ request: AgentRequest | undefined; response: AgentResponse }> {
+  options: AgentOptions,
+): Promise<Omit<AgentEvent, 'refusal'> & { readonly response: AgentResponse }> {
   let request: AgentRequest | undefined
+  let parts: SignedParts | undefined
   try {
     request = parseAgentRequest(line)
-    const signature = await signer.sign(admit(request, signer, purposes))
-    return { request, response: { kind: 'signature', signature } }
+    parts = admit(request, options)
+    const { certificate, ...asked } = request
+    const signature = await options.signer.sign(asked)
+    return { request, parts, response: { kind: 'signature', signature } }
   } catch (error) {
     // Of what we did not mean to happen the peer learns nothing.
     const message = error instanceof ExtsignError ? error.message : 'the agent failed'
-    return { request, response: { kind: 'refusal', message } }
+    return { request, parts, response: { kind: 'refusal', message } }
   }
 }
 
-/** The request as a signer takes it. @throws KeyError SIGNER_FAILED where it is not to be signed. */
+/** What the bytes consist of. @throws KeyError where they are not to be signed. */
 function admit(
   request: AgentRequest,
-  signer: LoadedSigner,
-  purposes: readonly Purpose[],
-): SigningRequest {
+  { signer, purposes, oldKeys = [] }: AgentOptions,
+): SignedParts {
   const { purpose, certificate } = request
   if (certificate !== signer.certificate.fingerprint) {
     throw new KeyError('SIGNER_FAILED', `it holds no key for certificate ${certificate}`)
   }
-  if (!isPurpose(purpose) || !purposes.includes(purpose)) {
+  if (!purposes.includes(purpose)) {
     const message = `it signs ${purposes.join(', ')}, not ${purpose}`
     throw new KeyError('SIGNER_FAILED', message)
   }
-  const expected = findPayloadProblem(purpose, request)
-  if (expected !== undefined) {
-    const message = `what is signed as ${purpose} must be ${expected}`
+  const parts = examineRequest(request)
+  if (parts.purpose === 'pcr-policy' && parts.approvedBy) {
+    const { approvedBy } = parts
+    if (oldKeys.some(({ fingerprint }) => equalBytes(fingerprint, approvedBy))) return parts
+    const message = `it signs no policies of key ${toHex(approvedBy)} anew, only with the values of their PCRs`
     throw new KeyError('SIGNER_FAILED', message)
   }
-  const { digest, payload, subject } = request
-  return { purpose, digest, payload, subject }
+  return parts
 }

@@ -2,10 +2,14 @@ import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Purpose } from '../../../src/keys/purpose.ts'
+import type { Purpose } from '../../../src/formats/signing-purpose/parts.ts'
+import { type PolicyPublicKey, policyKeyOfDer } from '../../../src/keys/policy-key.ts'
 import type { SigningRequest } from '../../../src/keys/signer.ts'
 import { agentSigner } from '../../../src/keys/signers/agent-signer.ts'
+import { askAgent } from '../../../src/keys/signers/ask-agent.ts'
 import { type Agent, type AgentEvent, startAgent } from '../../../src/keys/signers/start-agent.ts'
+import { policyOf } from '../../../src/policies/policy.ts'
+import { requestPolicySignature } from '../../../src/policies/sign.ts'
 import { certificateOf, signingWith } from '../../images/fixtures.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { makeTestKey, signRaw, type TestKey } from '../test-keys.ts'
@@ -21,6 +25,9 @@ const REQUEST: SigningRequest = {
   subject: 'hello',
 }
 
+const policy = policyOf({ bank: 'sha256', values: new Map([[11, new Uint8Array(32)]]) })
+const POLICY = requestPolicySignature(policy, 'linux.efi')
+
 let number = 0
 const newPath = () => join(folder, `${number++}.sock`)
 const closing: (() => Promise<void>)[] = []
@@ -32,6 +39,7 @@ afterEach(async () => {
 async function start(
   key: TestKey = rsa,
   purposes: readonly Purpose[] = ['verity-root-hash'],
+  oldKeys: readonly PolicyPublicKey[] = [],
 ): Promise<{ path: string; events: AgentEvent[]; agent: Agent }> {
   const socket = newPath()
   const events: AgentEvent[] = []
@@ -41,6 +49,7 @@ async function start(
     socket,
     signer,
     purposes,
+    oldKeys,
     onRequest: (event) => events.push(event),
   })
   closing.push(agent.close)
@@ -49,6 +58,10 @@ async function start(
 
 const signerAt = (socket: string, key = rsa, patience = 60_000) =>
   agentSigner({ socket, certificate: certificateOf(key), patience })
+
+/** Asks without looking at what is asked, as a hostile peer does. */
+const ask = (socket: string, request: SigningRequest) =>
+  askAgent(socket, { ...request, certificate: certificateOf(rsa).fingerprint }, 60_000)
 
 /** A server that answers every connection with `answer`, whatever it hears. */
 async function startFake(answer: string | Uint8Array | undefined): Promise<string> {
@@ -83,7 +96,32 @@ test('signs as the key in a file does, for many at once, and says so', async () 
   const signatures = await Promise.all(Array.from({ length: 20 }, () => signer.sign(REQUEST)))
   for (const signature of signatures) expect(signature).toEqual(expected)
   expect(events).toHaveLength(20)
-  expect(events[0]).toMatchObject({ request: { subject: 'hello' }, refusal: undefined })
+  expect(events[0]).toMatchObject({
+    request: { subject: 'hello' },
+    parts: { rootHash: '0123456789abcdef'.repeat(4) },
+    refusal: undefined,
+  })
+})
+
+test('signs a policy whose PCRs are told', async () => {
+  const { path, events } = await start(rsa, ['pcr-policy'])
+  expect(await signerAt(path).sign(POLICY)).toEqual(signRaw(rsa.key, POLICY.payload))
+  expect(events[0]).toMatchObject({ parts: { bank: 'sha256', values: POLICY.policy!.values } })
+})
+
+test('signs the policy of an old key anew where it was told about that key', async () => {
+  const oldKey = policyKeyOfDer(certificateOf(other).publicKeyDer, 'old.pub')
+  const { payload } = POLICY
+  const approval = { publicKeyPem: oldKey.pem, signature: signRaw(other.key, payload) }
+  const request: SigningRequest = { ...POLICY, policy: { bank: 'sha256', approval } }
+  const strict = await start(rsa, ['pcr-policy'])
+  await expect(signerAt(strict.path).sign(request)).rejects.toThrow(/signs no policies of key/)
+  const { path, events } = await start(rsa, ['pcr-policy'], [oldKey])
+  expect(await signerAt(path).sign(request)).toEqual(signRaw(rsa.key, payload))
+  expect(events[0]?.parts).toMatchObject({ approvedBy: oldKey.fingerprint })
+  const forged = { ...approval, signature: signRaw(rsa.key, payload) }
+  const asked = { ...POLICY, policy: { bank: 'sha256', approval: forged } } as const
+  await expect(ask(path, asked)).rejects.toThrow(/earlier signature .* does not verify/)
 })
 
 test('its socket is for its owner alone, and leaves with it', async () => {
@@ -95,24 +133,34 @@ test('its socket is for its owner alone, and leaves with it', async () => {
 
 describe('is refused with the reason', () => {
   const cases: readonly [string, Partial<SigningRequest>, RegExp][] = [
-    ['another purpose', { purpose: 'pcr-policy', payload: new Uint8Array(32) }, /not pcr-policy$/],
+    ['another purpose', POLICY, /not pcr-policy$/],
     ['what is no root hash', { payload: new Uint8Array(32) }, /64 hexadecimal digits/],
     ['a root hash with a newline', { payload: Uint8Array.of(...ROOT_HASH, 10) }, /64 hexadecimal/],
-    ['another digest', { digest: 'sha512' }, /hashed with SHA-256/],
+    ['another digest', { digest: 'sha512' as 'sha256' }, /digest must be sha256/],
   ]
   test.each(cases)('%s', async (_, change, message) => {
     const { path, events } = await start()
-    await expect(signerAt(path).sign({ ...REQUEST, ...change })).rejects.toThrow(
+    await expect(ask(path, { ...REQUEST, ...change })).rejects.toThrow(
       expect.objectContaining({ code: 'SIGNER_FAILED', message: expect.stringMatching(message) }),
     )
     expect(events[0]?.refusal).toMatch(message)
   })
 
-  test('a root hash in the name of a policy', async () => {
-    const { path } = await start(rsa, ['pcr-policy'])
-    await expect(signerAt(path).sign({ ...REQUEST, purpose: 'pcr-policy' })).rejects.toThrow(
-      /and no root hash$/,
-    )
+  test('a policy that is not what its PCRs lead to, and is not asked for', async () => {
+    const { path, events } = await start(rsa, ['pcr-policy'])
+    const { policy } = POLICY
+    const changes: readonly [Partial<SigningRequest>, RegExp][] = [
+      [{ payload: new Uint8Array(32) }, /the digest of the policy/],
+      [{ payload: Uint8Array.of(0x31, 62, ...new Uint8Array(62)) }, /the digest of the policy/],
+      [{ payload: ROOT_HASH, policy: { ...policy!, reference: 'x' } }, /the digest of the policy/],
+      [{ policy: { bank: 'sha256', values: new Map() } }, /one PCR or more/],
+    ]
+    for (const [change, message] of changes) {
+      const request = { ...POLICY, ...change }
+      await expect(ask(path, request)).rejects.toThrow(message)
+      await expect(signerAt(path).sign(request)).rejects.toThrow(message)
+    }
+    expect(events).toHaveLength(changes.length)
   })
 
   test('another certificate', async () => {
@@ -127,12 +175,15 @@ test.each([
   ['{"version":2}\n', /version must be 1/],
   ['{"version":1,"digest":"md5"}\n', /digest must be/],
   ['{"version":1,"digest":"sha256","purpose":7}\n', /purpose must be a string/],
-  ['{"version":1,"digest":"sha256","purpose":"x","payload":"?"}\n', /payload must be/],
+  ['{"version":1,"digest":"sha256","purpose":"constructor"}\n', /purpose must be one of/],
+  ['{"version":1,"digest":"sha256","purpose":"pcr-policy","payload":"?"}\n', /payload must be/],
   [Uint8Array.of(0xff, 10), /not a JSON object/],
 ])('answers %j with what is wrong', async (line, message) => {
   const { path, events } = await start()
   expect(JSON.parse(await say(path, line)).error).toMatch(message)
-  expect(events).toEqual([{ request: undefined, refusal: expect.stringMatching(message) }])
+  expect(events).toEqual([
+    { request: undefined, parts: undefined, refusal: expect.stringMatching(message) },
+  ])
 })
 
 test('whoever says nothing, too much or half a line hears nothing, and the agent lives on', async () => {
