@@ -26,14 +26,14 @@ const FOLDER_MODE = 0o700
  *
  * @throws FileError EXISTS where it exists and `force` is not set, NOT_A_FILE, DENIED, NO_SPACE, IO
  */
-export function writeSmallFile(path: string, text: string, force: boolean): void {
+export function writeSmallFile(path: string, content: string | Uint8Array, force: boolean): void {
   const partial = `${dirname(path)}${sep}.${basename(path).slice(0, 200)}.${process.pid}.partial`
   let isThere = false
   try {
     const descriptor = openNew(partial)
     isThere = true
     try {
-      writeFileSync(descriptor, text)
+      writeFileSync(descriptor, content)
     } finally {
       closeSync(descriptor)
     }

@@ -74,7 +74,9 @@ export interface SealRequest extends RequestValues {
 export interface SealedRequest {
   /** What there is to say of it, found out when it is asked for. */
   readonly report: () => Promise<SealedReport>
-  /** The credential. */
+  /** The credential, binary. */
+  readonly credential: Uint8Array
+  /** The same as text. */
   readonly text: string
   readonly warnings: readonly string[]
 }
@@ -111,6 +113,7 @@ export async function sealRequest(
         const sealing = { since, tpm2, storageKey: keys.tpm?.storageKey.name, publicKey }
         return { output, type: type.name, name, ...times, ...sealing, size: text.length }
       },
+      credential,
       text,
       warnings: [
         ...keys.warnings,
