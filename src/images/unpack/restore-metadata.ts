@@ -62,7 +62,7 @@ export async function restoreSymlink(
       (reason) => context.losses.add('owner', reason, shown),
     )
   }
-  for (const name of (await erofs.xattrs(inode)).keys()) {
+  for (const name of await erofs.xattrNames(inode)) {
     context.losses.add('xattr', 'attributes of symlinks are not restored', shown, name)
   }
   const mtime = timeOf(inode)
