@@ -14,6 +14,7 @@ import type { Check, Problem } from './finding.ts'
 import type { Subject } from './subject.ts'
 
 const PORTABLE_BLOCK_SIZE = 4096
+const UNPROVEN: readonly string[] = ['UNSUPPORTED', 'TOO_LARGE']
 
 export const filesystem: Check<Subject> = {
   name: 'file system',
@@ -34,7 +35,8 @@ export const filesystem: Check<Subject> = {
             expected: 'an EROFS file system that can be read',
             found: error.fact,
             offset: data.offset + (error.offset ?? 0),
-            ...(error.code === 'UNSUPPORTED' && { unproven: true as const }),
+            // What is too much for this program need not be for others.
+            ...(UNPROVEN.includes(error.code) && { unproven: true as const }),
           },
         ],
       }

@@ -64,7 +64,7 @@ export async function restoreSymlink(
       return lstat(path)
     })
   }
-  for (const name of (await erofs.xattrs(inode)).keys()) {
+  for (const name of await erofs.xattrNames(inode)) {
     context.losses.add('xattr', 'attributes of symlinks are not restored', shown, name)
   }
   const mtime = timeOf(inode)
