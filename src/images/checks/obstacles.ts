@@ -40,7 +40,18 @@ function findObstacleInside(contents: FilesystemContents): string | undefined {
   }
   if (contents.hasOsRelease) return 'ENOMEDIUM: with usr/lib/os-release it is no extension'
   if (contents.releases.length === 0) return NOT_AN_EXTENSION
+  const hierarchy = findHierarchyObstacle(contents)
+  if (hierarchy !== undefined) return hierarchy
   return contents.releases.map(findReleaseObstacle).find((found) => found !== undefined)
+}
+
+/** systemd-sysext passes by what is not there, and gives up over what is there and no directory. */
+function findHierarchyObstacle({ hierarchies }: FilesystemContents): string | undefined {
+  for (const { name, defect } of hierarchies) {
+    if (!defect || defect.code === 'ENOENT') continue
+    return `${defect.code}: ${name} is ${defect.fact}, and then no extension is merged at all`
+  }
+  return undefined
 }
 
 const NOT_AN_EXTENSION = 'it is not an extension under this name'
