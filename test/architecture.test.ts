@@ -67,6 +67,12 @@ const OUTLETS: readonly Outlet[] = [
     target: 'node:net',
     loadedBy: ['keys/signers/agent-signer.ts'],
   },
+  // The socket of that agent may have been left by a dead one: it is asked.
+  {
+    file: 'keys/signers/listen.ts',
+    target: 'node:net',
+    loadedBy: ['keys/signers/serve-agent.ts'],
+  },
   // A signing agent listens, where `extsign agent` is told on which socket.
   {
     file: 'keys/signers/serve-agent.ts',
@@ -184,6 +190,21 @@ test('an index.ts does nothing but export again', () => {
       )
     })
   expect(doing).toEqual([])
+})
+
+test('tables that are asked for a text are maps: an object also has constructor and toString', () => {
+  const table =
+    /^(?:export )?const \w+: (?:Readonly<)?(?:Record<string,|\{ readonly \[\w+: string\])/m
+  const objects = files.filter((file) => table.test(readFileSync(join(src, file), 'utf8')))
+  expect(objects).toEqual([])
+})
+
+test('variables of the environment are read in one place', () => {
+  const readers = files.filter((file) => {
+    const code = withoutComments(readFileSync(join(src, file), 'utf8'))
+    return /\b(?:environment|env)\[/.test(code) || /process\.env\.\w/.test(code)
+  })
+  expect(readers).toEqual(['cli/context.ts'])
 })
 
 /** What `text` imports, however it is written: statically, lazily, as a type, as a worker's file. */

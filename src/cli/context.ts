@@ -41,7 +41,12 @@ export interface Context {
   readonly interrupts: () => AbortSignal
 }
 
+/** The variable's value as it is. `process.env` also has what every object has, such as `constructor`. */
+export function rawVariable({ environment }: Context, name: string): string | undefined {
+  return Object.hasOwn(environment, name) ? environment[name] : undefined
+}
+
 /** The variable's value without surrounding blanks; one that is set but empty counts as not set. */
 export function environmentVariable(context: Context, name: string): string | undefined {
-  return context.environment[name]?.trim() || undefined
+  return rawVariable(context, name)?.trim() || undefined
 }

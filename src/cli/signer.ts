@@ -7,7 +7,7 @@ import { type Passphrase, readPassphraseFile } from '../keys/passphrase.ts'
 import type { LoadedSigner } from '../keys/signers/checked-signer.ts'
 import { type OpenSignerOptions, openSigner } from '../keys/signers/open-signer.ts'
 import type { ValuesOf } from './arguments.ts'
-import type { Context } from './context.ts'
+import { type Context, rawVariable } from './context.ts'
 import { UsageError, UsageErrors } from './errors.ts'
 import { PIN_VARIABLE, programEnvironment } from './program-environment.ts'
 import { DEFAULT_PATIENCE, type signerOptions } from './signer-options.ts'
@@ -94,7 +94,7 @@ async function readSecret(
   context: Context,
 ): Promise<Passphrase | undefined> {
   if (passphraseFile !== undefined) return readPassphraseFile(passphraseFile)
-  const pin = context.environment[PIN_VARIABLE]
+  const pin = rawVariable(context, PIN_VARIABLE)
   return privateKeySource === 'pkcs11' && pin
     ? { bytes: secretOfText(pin), warnings: [] }
     : undefined

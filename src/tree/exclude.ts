@@ -19,6 +19,9 @@ export interface Excludes {
   unused(): readonly string[]
 }
 
+/** PATH_MAX. */
+const MAX_LENGTH = 4096
+
 interface Rule {
   readonly pattern: string
   readonly onlyDirectories: boolean
@@ -49,6 +52,10 @@ function compileRule(pattern: string): Rule {
   if (pattern.startsWith('!')) {
     const hint = 'name what is to be left out; a leading ! can be written as [!]'
     throw new TreeError('UNSUPPORTED', `exclude pattern ${pattern} negates`, { hint })
+  }
+  if (pattern.length > MAX_LENGTH) {
+    const start = pattern.slice(0, 40)
+    throw new TreeError('UNSUPPORTED', `exclude pattern ${start}… is longer than any path`)
   }
   const path = trimEnd(pattern, '/')
   const glob = path.replace(/^(?:\.?\/)+/, '')

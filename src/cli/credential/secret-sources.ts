@@ -3,7 +3,7 @@
 import { copySecret, secretOfText } from '../../bytes/secret.ts'
 import { KeyError } from '../../errors.ts'
 import { MAX_PLAINTEXT } from '../../formats/credential/layout.ts'
-import type { Context } from '../context.ts'
+import { type Context, rawVariable } from '../context.ts'
 import { programEnvironment } from '../program-environment.ts'
 import { DigestTable } from './digest-table.ts'
 import { readSecret } from './files.ts'
@@ -79,8 +79,8 @@ export function secretSources(context: Context): SecretSources {
   }
 }
 
-function readVariable(variable: string, { environment }: Context): Uint8Array {
-  const value = Object.hasOwn(environment, variable) ? environment[variable] : undefined
+function readVariable(variable: string, context: Context): Uint8Array {
+  const value = rawVariable(context, variable)
   if (value !== undefined) return secretOfText(value)
   throw new KeyError('NOT_FOUND', `the variable ${variable} is not set`)
 }
