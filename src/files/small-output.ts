@@ -34,7 +34,7 @@ const MAX_SWEPT = 1000
  *
  * @throws FileError EXISTS where it exists and `force` is not set, NOT_A_FILE, DENIED, NO_SPACE, IO
  */
-export function writeSmallFile(path: string, text: string, force: boolean): void {
+export function writeSmallFile(path: string, content: string | Uint8Array, force: boolean): void {
   sweep(dirname(path))
   const partial = newPartialPath(path)
   let isThere = false
@@ -42,7 +42,7 @@ export function writeSmallFile(path: string, text: string, force: boolean): void
     const descriptor = openNew(partial)
     isThere = true
     try {
-      writeFileSync(descriptor, text)
+      writeFileSync(descriptor, content)
     } finally {
       closeSync(descriptor)
     }

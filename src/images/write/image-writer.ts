@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import { alignUp } from '../../bytes/align.ts'
 import { concat } from '../../bytes/concat.ts'
 import { sha256 } from '../../crypto/sha256.ts'
+import { errnoOf } from '../../files/errno.ts'
 import type { Output } from '../../files/output.ts'
 import { type DdiPlacement, placePartitions } from '../../formats/ddi/index.ts'
 import type { SectorSize } from '../../formats/gpt/index.ts'
@@ -164,12 +165,23 @@ export class ImageWriter implements BlockSink {
     try {
       for (let done = 0; done < target.length; ) {
         const rest = target.length - done
-        const { bytesRead } = await readAsync(this.#output.fd, target, done, rest, position + done)
+        const bytesRead = await this.#readSome(target, done, rest, position + done)
         if (bytesRead === 0) throw new Error(`nothing was written at byte ${position + done}`)
         done += bytesRead
       }
     } catch (error) {
       throw await this.#output.explain(error)
+    }
+  }
+
+  /** libuv tries everything again that a signal has interrupted, except read(2). */
+  async #readSome(target: Uint8Array, start: number, size: number, at: number): Promise<number> {
+    for (;;) {
+      try {
+        return (await readAsync(this.#output.fd, target, start, size, at)).bytesRead
+      } catch (error) {
+        if (errnoOf(error) !== 'EINTR') throw error
+      }
     }
   }
 

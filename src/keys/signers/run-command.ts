@@ -7,7 +7,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
+import { type FileHandle, mkdtemp, open, rmdir, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KeyError } from '../../errors.ts'
@@ -26,6 +26,8 @@ export interface CommandRun {
 const MAX_OUTPUT = 16 * 1024
 /** Characters of what a failing command says that are worth showing. */
 const MAX_SAID = 600
+/** The files, before they lose their names. */
+const FILES = ['message', 'signature'] as const
 /** Milliseconds between two looks at how much it has printed. */
 const LOOK = 100
 
@@ -39,19 +41,25 @@ export async function runSigningCommand(run: CommandRun): Promise<Uint8Array> {
   const folder = await mkdtemp(join(tmpdir(), 'extsign-'))
   const handles: FileHandle[] = []
   try {
-    for (const name of ['message', 'signature']) {
+    for (const name of FILES) {
       handles.push(await open(join(folder, name), 'wx+', 0o600))
     }
     const [message, signature] = handles as [FileHandle, FileHandle] // two names, two handles
     // Written at a position, which leaves the one the program starts to read at where it is.
     await message.write(run.input, 0, run.input.length, 0)
     // On Windows what is open cannot be removed; `finally` comes again.
-    await rm(folder, { recursive: true, force: true }).catch(() => undefined)
+    await removeFolder(folder)
     return await runBetween(run, message, signature)
   } finally {
     for (const handle of handles) await handle.close()
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   }
+}
+
+/** Only what we made, and no folder that another user has put in its place is walked. */
+async function removeFolder(folder: string): Promise<void> {
+  for (const name of FILES) await unlink(join(folder, name)).catch(() => undefined)
+  await rmdir(folder).catch(() => undefined)
 }
 
 async function runBetween(
