@@ -113,6 +113,7 @@ export type ImageErrorCode =
   | 'NOT_VERIFIED'
   | 'UNSAFE_PATH'
   | 'NOT_FOUND'
+  | 'THREAD_LOST'
 
 /** An extension image cannot be built, read or used as asked. */
 export class ImageError extends ExtsignError<ImageErrorCode> {}

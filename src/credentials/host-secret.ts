@@ -10,6 +10,7 @@ import { toHex } from '../bytes/hex.ts'
 import { CredentialError, FormatError } from '../errors.ts'
 import { toFileError } from '../files/errno.ts'
 import { writeOutput } from '../files/output.ts'
+import { readHandle } from '../files/read.ts'
 import {
   decodeHostSecret,
   encodeHostSecret,
@@ -95,7 +96,7 @@ async function readGuarded(path: string): Promise<Uint8Array> {
     const buffer = new Uint8Array(MAX_FILE)
     let size = 0
     while (size < buffer.length) {
-      const { bytesRead } = await handle.read(buffer, size, buffer.length - size)
+      const bytesRead = await readHandle(handle, buffer.subarray(size), null)
       if (bytesRead === 0) break
       size += bytesRead
     }

@@ -7,6 +7,7 @@ import type { Source } from '../bytes/source.ts'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
 import { type FileStamp, stampOf } from './file-stamp.ts'
+import { readHandle } from './read.ts'
 
 export interface FileSource extends Source {
   readonly path: string
@@ -87,7 +88,7 @@ class HandleSource implements FileSource {
 
   async #readSome(bytes: Uint8Array, start: number, position: number): Promise<number> {
     try {
-      return (await this.#handle.read(bytes, start, bytes.length - start, position)).bytesRead
+      return await readHandle(this.#handle, bytes.subarray(start), position)
     } catch (error) {
       const detail = `at byte ${position}`
       throw toFileError(error, { path: this.path, verb: 'read', detail })
@@ -107,7 +108,7 @@ async function sizeOf(handle: FileHandle, path: string): Promise<number> {
 async function findEnd(handle: FileHandle): Promise<number> {
   const sector = new Uint8Array(SECTOR)
   const isReadable = async (index: number): Promise<boolean> =>
-    (await handle.read(sector, 0, SECTOR, index * SECTOR)).bytesRead === SECTOR
+    (await readHandle(handle, sector, index * SECTOR)) === SECTOR
   let beyond = 1
   while (beyond * SECTOR < MAX_DEVICE_SIZE && (await isReadable(beyond))) beyond *= 2
   let low = 0

@@ -5,6 +5,7 @@ import { type FileHandle, lstat, open, stat } from 'node:fs/promises'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
+import { readHandle } from './read.ts'
 
 export interface SmallFileOptions {
   /** Most bytes the file may have. Default 1 MiB. */
@@ -112,7 +113,7 @@ async function readToEnd(handle: FileHandle, path: string, maximum: number): Pro
   for (;;) {
     // One byte more than is allowed tells a file that fits from one that does not.
     const buffer = new Uint8Array(Math.min(64 * 1024, maximum + 1 - size))
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, null)
+    const bytesRead = await readHandle(handle, buffer, null)
     if (bytesRead === 0) return new Uint8Array(Buffer.concat(parts))
     size += bytesRead
     if (size > maximum) {

@@ -10,6 +10,7 @@ import type { Source } from '../bytes/source.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
 import { FormatError } from '../errors.ts'
 import { GRAIN, SIGNATURE_PARTITION_SIZE } from './ddi/placement.ts'
+import { parseJson } from './json.ts'
 
 /** One place that changes. */
 export interface Change extends Patch {
@@ -117,12 +118,7 @@ function padded(bytes: Uint8Array, start: number, end: number): Uint8Array {
 }
 
 function parseObject(text: string | undefined): Readonly<Record<string, unknown>> {
-  try {
-    return asObject(JSON.parse(text ?? ''))
-  } catch (error) {
-    if (error instanceof FormatError) throw error
-    throw bad('text is not JSON')
-  }
+  return asObject(parseJson(text ?? '', (fault) => bad(`text is ${fault}`)))
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> {

@@ -44,7 +44,7 @@ export function policyPayload({
  * @throws FormatError where it is no JSON object, or a number in it cannot be written back as it is.
  */
 export function parsePcrSignatureDocument(bytes: Uint8Array): PcrSignatureDocument {
-  // Whatever JSON.parse returns is a JsonValue; the parser says so less precisely.
+  // Whatever a JSON parser returns is a JsonValue; its type says so less precisely.
   const document = parsePcrSignatureObject(bytes) as PcrSignatureDocument
   assertExact(document)
   return document

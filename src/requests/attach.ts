@@ -173,7 +173,7 @@ async function placePolicies(
   const publicKey = policyKeyOfDer(publicKeyDer, sourceFile)
   if (options.certificate === undefined) await assertNotSignedByOthers(uki, publicKey)
   const phases = [...new Set(items.map(({ phase }) => phase))]
-  const references = [...new Set(items.map(({ reference }) => reference))]
+  const references = [...new Set(items.map(({ evidence }) => evidence.reference))]
   const found = new Set<SignedItem>()
   const boots = await measureUki(uki, { phases })
   const profiles = boots.map(({ profile, phases: states }) => {
@@ -181,8 +181,8 @@ async function placePolicies(
     const signatures = policies.flatMap((policy) => {
       const item = items.find(
         (each) =>
-          each.bank === policy.bank &&
-          each.reference === policy.entry.reference &&
+          each.evidence.bank === policy.bank &&
+          each.evidence.reference === policy.entry.reference &&
           equalBytes(each.policy, policy.entry.policy),
       )
       if (!item) return []
@@ -193,7 +193,7 @@ async function placePolicies(
   })
   const lost = items.find((item) => !found.has(item))
   if (lost) {
-    const message = `${uki.path} is another image: in no phase does it have ${lost.bank} policy ${toHex(lost.policy)}`
+    const message = `${uki.path} is another image: in no phase does it have ${lost.evidence.bank} policy ${toHex(lost.policy)}`
     throw new PolicyError('NO_MATCH', message)
   }
   const { stripAuthenticode } = options

@@ -6,6 +6,7 @@ import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KeyError } from '../errors.ts'
+import { allOf } from '../files/all-of.ts'
 import { errnoOf, toFileError } from '../files/errno.ts'
 import { commitOutputs } from '../files/output.ts'
 import { createOutputs, type OutputFile } from '../files/outputs.ts'
@@ -226,7 +227,7 @@ async function writeAll(files: readonly CertificateFile[], force: boolean): Prom
     }
     await commitOutputs(outputs)
   } finally {
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
   }
 }
 

@@ -27,7 +27,11 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
   const written = { stdout: '', stderr: '' }
   const output = (name: 'stdout' | 'stderr'): Output => ({
     write: (text) => {
-      written[name] += typeof text === 'string' ? text : Buffer.from(text).toString()
+      written[name] += text
+    },
+    deliver: async (content) => {
+      written[name] += typeof content === 'string' ? content : Buffer.from(content).toString()
+      return true
     },
     isTerminal: options.terminal ?? false,
     columns: 80,
@@ -44,6 +48,9 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
     readInput: async (maximum) => {
       const input = options.input ?? new Uint8Array(0)
       return input.length > maximum ? undefined : input.slice()
+    },
+    async *openInput() {
+      if (options.input !== undefined) yield options.input.slice()
     },
     written,
     ...(options.passphrase !== undefined && {

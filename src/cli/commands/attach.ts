@@ -1,6 +1,7 @@
 /** `extsign attach RESPONSE`. */
 
 import { join } from 'node:path'
+import { allOf } from '../../files/all-of.ts'
 import { readSmallFile } from '../../files/text.ts'
 import {
   MAX_REQUEST,
@@ -79,7 +80,7 @@ export const attach = defineCommand({
     const validity = findValidityWarning(signer, context.now(), signer.sourceFile)
     printWarnings(validity === undefined ? [] : [validity], context.stderr)
     const groups = checkResponse(response, signer)
-    const oldCertificates = await Promise.all(values.oldCertificate.map(loadCertificate))
+    const oldCertificates = await allOf(values.oldCertificate.map(loadCertificate))
     const { seed, threads, stripAuthenticode } = values
     const root = values.root ?? '.'
     const interrupted = context.interrupts()
@@ -128,7 +129,7 @@ async function readResponse(values: AttachValues): Promise<Returned> {
       const message = `${signatures.length} signatures for a request of ${items.length} items`
       throw new UsageError(message, { hint: 'give --signature once for each item, in their order' })
     }
-    const signed = await Promise.all(
+    const signed = await allOf(
       items.map(async (item, index) => {
         return { ...item, signature: await readSmallFile(signatures[index]!) }
       }),

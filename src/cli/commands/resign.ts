@@ -1,6 +1,7 @@
 /** `extsign resign IMAGE…`. */
 
 import { stat } from 'node:fs/promises'
+import { allOf } from '../../files/all-of.ts'
 import { resignImage } from '../../images/resign.ts'
 import { loadCertificate } from '../../keys/certificate.ts'
 import { positionals } from '../arguments.ts'
@@ -38,7 +39,7 @@ export const resign = defineCommand({
     printWarnings(warnings, context.stderr)
     const { dryRun, quiet, json } = values
     try {
-      const oldCertificates = await Promise.all(values.oldCertificate.map(loadCertificate))
+      const oldCertificates = await allOf(values.oldCertificate.map(loadCertificate))
       const signing = {
         signer,
         certificate: signer.certificate.der,
@@ -73,7 +74,7 @@ export const resign = defineCommand({
 
 /** Whether no file is named twice, under whatever names; what is not there is named by nobody. */
 async function areDistinct(paths: readonly string[]): Promise<boolean> {
-  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))
+  const found = await allOf(paths.map((path) => stat(path).catch(() => undefined)))
   const files = found.flatMap((each) => (each ? [`${each.dev}:${each.ino}`] : []))
   return new Set(files).size === files.length
 }

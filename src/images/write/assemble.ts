@@ -6,6 +6,7 @@
 import { basename } from 'node:path'
 import { toHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { allOf } from '../../files/all-of.ts'
 import { commitOutputs, type Output } from '../../files/output.ts'
 import { createOutputs, type OutputFile } from '../../files/outputs.ts'
 import { deriveIdentity, deriveSeed, rootHashUuids } from '../../formats/ddi/index.ts'
@@ -19,6 +20,7 @@ import {
 } from '../../formats/gpt/index.ts'
 import type { ImageResult, LayoutOptions } from '../options.ts'
 import { loadEncoder, type RootHashSignature, signRootHash } from '../sign.ts'
+import { assertMountable } from './assert-mountable.ts'
 import { BufferStock } from './filesystem/batch.ts'
 import { ImageWriter, type WrittenImage } from './image-writer.ts'
 
@@ -73,13 +75,20 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
     const block0 = await assembly.write({ stock, sink, salt, filesystemUuid })
     const written = await sink.finish(block0)
 
+    const { imageSize, root, signature: last } = written.placement
+    // Not beyond what is in place; then as long as it will be, for libblkid looks at the end too.
+    await output.truncate(last.offset + last.size)
+    await output.truncate(imageSize)
+    const { offset, size: partitionSize } = root
+    const size = written.filesystemSize
+    await assertMountable(output.partialPath, { offset, size, partitionSize })
+
     const rootHash = toHex(written.rootHash)
     assembly.onProgress?.({ step: 'sign', done: 0, total: 1 })
     const signature = assembly.signing && (await signRootHash(rootHash, assembly.signing, name))
     const partitions = describePartitions(written, architecture, identity.signaturePartitionUuid)
     const present = signature ? partitions : partitions.slice(0, 2)
     const { placement } = written
-    const { imageSize } = placement
     const { head, tail, tailOffset } = encodeGpt({
       sectorSize,
       imageSize,
@@ -112,7 +121,7 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
       warnings: [],
     }
   } catch (error) {
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
     throw error
   }
 }
