@@ -1,6 +1,6 @@
 /** Secrets for many credentials: read when they are needed, kept while another one needs them too. */
 
-import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { copySecret, secretOfText } from '../../bytes/secret.ts'
 import { KeyError } from '../../errors.ts'
 import { MAX_PLAINTEXT } from '../../formats/credential/layout.ts'
 import type { Context } from '../context.ts'
@@ -35,7 +35,7 @@ export function secretSources(sources: readonly SecretSource[], context: Context
       kept.bytes ??= readSource(source, context)
       kept.uses--
       const bytes = await kept.bytes
-      const copy = bytes.slice()
+      const copy = copySecret(bytes)
       if (kept.uses === 0) bytes.fill(0)
       return copy
     },
@@ -48,7 +48,7 @@ async function readSource(source: SecretSource, context: Context): Promise<Uint8
       return readSecret(source.path, context)
     case 'environment': {
       const value = context.environment[source.variable]
-      if (value !== undefined) return encodeUtf8(value)
+      if (value !== undefined) return secretOfText(value)
       throw new KeyError('NOT_FOUND', `the variable ${source.variable} is not set`)
     }
     case 'command': {
