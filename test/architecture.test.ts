@@ -167,6 +167,15 @@ test.each(OUTLETS)('$file is loaded in one place, and only when it is needed', (
   expect(code(loadedBy)).toContain(`await import('${specifier}')`)
 })
 
+test('what runs together is waited for, whatever fails', () => {
+  // Promise.all throws while the others still use what its caller closes then.
+  const using = files.filter((file) => {
+    const code = withoutComments(readFileSync(join(src, file), 'utf8'))
+    return /\bPromise\.all\(/.test(code)
+  })
+  expect(using).toEqual(['files/all-of.ts'])
+})
+
 test('each package is imported in its own place only', () => {
   const misplaced = foreign
     .filter(({ target }) => !target.startsWith('node:') && !target.startsWith('../package.json'))
