@@ -67,6 +67,7 @@ const context: Context = {
   now: () => new Date(),
   random: (size) => new Uint8Array(randomBytes(size)),
   readInput,
+  openInput: () => process.stdin,
   interrupts,
   ...(isInteractive && {
     askPassphrase: async (question) => {

@@ -30,6 +30,8 @@ export interface Context {
   readonly random: Random
   /** All of standard input, unless it has more than `maximum` bytes: then undefined. */
   readonly readInput: (maximum: number) => Promise<Uint8Array | undefined>
+  /** Standard input in pieces, for what may be of any size. */
+  readonly openInput: () => AsyncIterable<Uint8Array>
   /** Asks for a passphrase; absent where nobody is there to answer. */
   readonly askPassphrase?: (question: string) => Promise<Uint8Array>
   /**
@@ -39,7 +41,12 @@ export interface Context {
   readonly interrupts: () => AbortSignal
 }
 
+/** The variable's value as it is. `process.env` also has what every object has, such as `constructor`. */
+export function rawVariable({ environment }: Context, name: string): string | undefined {
+  return Object.hasOwn(environment, name) ? environment[name] : undefined
+}
+
 /** The variable's value without surrounding blanks; one that is set but empty counts as not set. */
 export function environmentVariable(context: Context, name: string): string | undefined {
-  return context.environment[name]?.trim() || undefined
+  return rawVariable(context, name)?.trim() || undefined
 }

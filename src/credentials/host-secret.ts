@@ -9,7 +9,7 @@ import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { CredentialError, FormatError } from '../errors.ts'
 import { toFileError } from '../files/errno.ts'
-import { createOutput } from '../files/output.ts'
+import { writeOutput } from '../files/output.ts'
 import { readHandle } from '../files/read.ts'
 import {
   decodeHostSecret,
@@ -78,13 +78,7 @@ export async function createHostSecret(path: string, options: HostSecretOptions)
   const file = encodeHostSecret({ binding: machineBinding(options.machineId), secret })
   secret.fill(0)
   try {
-    const output = await createOutput(path, { mode: MODE })
-    try {
-      await output.write(file, 0)
-      await output.commit()
-    } finally {
-      await output.abort()
-    }
+    await writeOutput(path, file, { mode: MODE })
   } finally {
     file.fill(0)
   }

@@ -1,6 +1,12 @@
-/** Files that take the place of files that are there, with their permissions and owner. */
+/**
+ * Files that take the place of files that are there, with their permissions, owner and group.
+ *
+ * Node cannot read access control lists and extended attributes: these are not kept. Other names of the
+ * old file (hard links) keep the old content.
+ */
 
 import { lstatSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { toFileError } from './errno.ts'
 import { assertUnchanged, type FileStamp, stampOf } from './file-stamp.ts'
 import type { LockedFile } from './lock.ts'
@@ -62,6 +68,14 @@ export async function createReplacement(file: LockedFile, examined: FileStamp): 
     owner: { uid, gid },
     beforeCommit: assertSame,
   })
+}
+
+/** Whether two paths lead to one file. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all(
+    [one, other].map((path) => stat(path, { bigint: true }).catch(() => undefined)),
+  )
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino
 }
 
 function statOf(path: string) {

@@ -2,7 +2,7 @@
 
 import { toHex } from '../bytes/hex.ts'
 import { parseImagePolicy } from '../formats/image-policy.ts'
-import { extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
+import { contentType, extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
 import { type Check, type Finding, judge, runChecks, type Verdict } from './checks/finding.ts'
 import { excuseInterrupted, interruptedChange } from './checks/interrupted-change.ts'
 import { predictReaders } from './checks/predict-readers.ts'
@@ -41,6 +41,7 @@ export interface Verification {
 export const SEAL_CHECKS: readonly Check<Subject>[] = [
   partitionTable,
   partitions,
+  contentType,
   unusedSpace,
   sidecars,
   veritySuperblock,

@@ -6,9 +6,9 @@
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { PolicyError } from '../errors.ts'
 import type { FileSource } from '../files/file-source.ts'
-import type { LockedFile } from '../files/lock.ts'
-import { createOutput } from '../files/output.ts'
-import { createReplacement } from '../files/replace-file.ts'
+import { type LockedFile, withLock } from '../files/lock.ts'
+import { createOutput, type Output } from '../files/output.ts'
+import { createReplacement, isSameFile } from '../files/replace-file.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
   type BankedSignature,
@@ -29,7 +29,10 @@ export interface ProfileSignatures {
 }
 
 export interface PlaceOptions {
-  /** A new file; or the file of the UKI itself, whose lock is held and whose place it takes. */
+  /**
+   * A new file; or the file of the UKI itself, whose place it takes: with `force`, or as the file whose
+   * lock is held.
+   */
   readonly output: string | LockedFile
   /** Replace an existing file at the path `output`. */
   readonly force?: boolean | undefined
@@ -147,10 +150,22 @@ async function copyPatched(
   patches: readonly Patch[],
   { output: target, force }: PlaceOptions,
 ): Promise<void> {
-  const output =
-    typeof target === 'string'
-      ? await createOutput(target, { force })
-      : await createReplacement(target, source.stamp)
+  const copy = (output: Output) => copyInto(output, source, size, patches)
+  if (typeof target !== 'string') {
+    await copy(await createReplacement(target, source.stamp))
+  } else if (force && (await isSameFile(source.path, target))) {
+    await withLock(target, async (file) => copy(await createReplacement(file, source.stamp)))
+  } else {
+    await copy(await createOutput(target, { force }))
+  }
+}
+
+async function copyInto(
+  output: Output,
+  source: FileSource,
+  size: number,
+  patches: readonly Patch[],
+): Promise<void> {
   try {
     for (let done = 0; done < size; done += CHUNK_SIZE) {
       await output.write(await source.read(done, Math.min(CHUNK_SIZE, size - done)), done)

@@ -154,7 +154,7 @@ async function sealAnew(locked: LockedFile, turn: CredentialTurn): Promise<void>
   const sealed = new Map<HeldCredential, Uint8Array>()
   for (const held of file.credentials) {
     const { headers } = decodeCredential(held.bytes)
-    // Another run may have been here since.
+    // Some may be new ones, and another run may have been here since.
     if (await isNew(held.bytes, headers, turn)) continue
     sealed.set(held, await sealOne(held.bytes, turn))
   }

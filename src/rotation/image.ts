@@ -26,7 +26,7 @@ export function imageCarrier(path: string, turn: ImageTurn): Carrier {
     path,
     holdsBoth: false,
     examine: () => examine(path, turn),
-    async move() {
+    async move(_to, signal) {
       // It finishes what was interrupted first, which may be all there was to do.
       await resignImage({
         image: path,
@@ -36,6 +36,7 @@ export function imageCarrier(path: string, turn: ImageTurn): Carrier {
         },
         oldCertificates: [turn.oldCertificate, turn.newCertificate],
         verifyData: turn.verifyData,
+        onProgress: () => signal?.throwIfAborted(),
       })
     },
   }

@@ -54,7 +54,7 @@ export const agent = defineCommand({
         signer,
         purposes,
         oldKeys,
-        onRequest: (event) => context.stdout.write(describe(event)),
+        onRequest: (event) => context.stdout.deliver(describe(event)),
       })
       const { subject } = signer.certificate
       context.stdout.write(

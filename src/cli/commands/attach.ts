@@ -1,7 +1,6 @@
 /** `extsign attach RESPONSE`. */
 
 import { join } from 'node:path'
-import { ExtsignError } from '../../errors.ts'
 import { allOf } from '../../files/all-of.ts'
 import { readSmallFile } from '../../files/text.ts'
 import {
@@ -25,11 +24,10 @@ import { flag, option, options, positional, type ValuesOf } from '../arguments.t
 import { watch } from '../build-options.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
-import { inFile, printWarnings, reportError, UsageError } from '../errors.ts'
-import { formatJson } from '../json.ts'
+import { inFile, printWarnings, UsageError } from '../errors.ts'
 import { progressLine } from '../progress.ts'
 import { sealingOptions } from '../sealing-options.ts'
-import { exitCodeOf, formatSealing, type NotReplaced } from '../sealing-report.ts'
+import { concludeFiles, forEachFile, formatSealing } from '../sealing-report.ts'
 import { paint, printable } from '../terminal.ts'
 import { directory, file, named } from '../types.ts'
 
@@ -86,29 +84,26 @@ export const attach = defineCommand({
     const { seed, threads, stripAuthenticode } = values
     const root = values.root ?? '.'
     const interrupted = context.interrupts()
-    const reports: (AttachResult | NotReplaced)[] = []
-    for (const group of groups) {
-      interrupted.throwIfAborted()
-      const line = progressLine(context, quiet)
-      try {
-        const result = await attachGroup(group, {
-          ...{ root, response, certificate, oldCertificates, dryRun, seed, threads },
-          stripAuthenticode,
-          embedCertificate: !values.omitCertificate,
-          verifyData: !values.noVerifyData,
-          onProgress: watch(line, interrupted),
-        }).finally(line.clear)
-        reports.push(result)
-        if (!json && !quiet) context.stdout.write(format(result, dryRun, context))
-      } catch (error) {
-        if (!(error instanceof ExtsignError)) throw error
-        reportError(inFile(group.path, error), context.stderr)
-        const { code, message } = error
-        reports.push({ image: join(root, group.path), error: { code, message } })
-      }
-    }
-    if (json) context.stdout.write(formatJson(reports))
-    return exitCodeOf(reports)
+    const line = progressLine(context, quiet)
+    const ended = await forEachFile(
+      groups,
+      {
+        pathOf: ({ path }) => join(root, path),
+        run: (group) =>
+          attachGroup(group, {
+            ...{ root, response, certificate, oldCertificates, dryRun, seed, threads },
+            stripAuthenticode,
+            embedCertificate: !values.omitCertificate,
+            verifyData: !values.noVerifyData,
+            onProgress: watch(line, interrupted),
+          }).finally(line.clear),
+        onResult(result) {
+          if (!json && !quiet) context.stdout.write(format(result, dryRun, context))
+        },
+      },
+      context,
+    )
+    return concludeFiles(ended, json, context)
   },
 })
 

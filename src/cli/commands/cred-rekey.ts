@@ -3,7 +3,6 @@
 import { join } from 'node:path'
 import { type OpenedCredential, openCredential } from '../../credentials/open.ts'
 import { CredentialError } from '../../errors.ts'
-import { writeSmallFile } from '../../files/small-output.ts'
 import { readSmallFile } from '../../files/text.ts'
 import { listFiles, writeWholeFolder } from '../../files/whole-folder.ts'
 import {
@@ -59,13 +58,13 @@ export const credRekey = defineCommand({
     const turn = turning()
     const sealed: Sealed[] = []
     try {
-      await writeWholeFolder(to, async (folder) => {
+      await writeWholeFolder(to, async (write) => {
         for (const name of names) {
           await turn()
           interrupted.throwIfAborted()
           const tools = { old, load: keys.load, context }
           const done = await rekeyFile(join(from, name), join(to, name), values, tools)
-          writeSmallFile(join(folder, name), done.content, false)
+          await write(name, done.content)
           sealed.push(...done.sealed)
         }
       })

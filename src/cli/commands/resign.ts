@@ -8,10 +8,9 @@ import { positionals } from '../arguments.ts'
 import { watch } from '../build-options.ts'
 import { defineCommand } from '../command.ts'
 import { printWarnings } from '../errors.ts'
-import { formatJson } from '../json.ts'
 import { progressLine } from '../progress.ts'
 import { sealingOptions } from '../sealing-options.ts'
-import { exitCodeOf, forEachImage, formatSealing } from '../sealing-report.ts'
+import { concludeFiles, forEachFile, formatSealing } from '../sealing-report.ts'
 import { loadSigner } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
 import { file, named } from '../types.ts'
@@ -53,10 +52,11 @@ export const resign = defineCommand({
       const options = { oldCertificates, verifyData, seed, threads, dryRun, onProgress }
       const mayShare = signer.isConcurrent && (await areDistinct(values.images))
       const atOnce = mayShare ? AT_ONCE[verifyData ? 'hashing' : 'signing'] : 1
-      const reports = await forEachImage(
+      const ended = await forEachFile(
         values.images,
         {
           atOnce,
+          pathOf: (image) => image,
           run: (image) => resignImage({ image, signing, ...options }).finally(line.clear),
           onResult(result) {
             printWarnings(result.warnings, context.stderr)
@@ -65,8 +65,7 @@ export const resign = defineCommand({
         },
         context,
       )
-      if (json) context.stdout.write(formatJson(reports))
-      return exitCodeOf(reports)
+      return concludeFiles(ended, json, context)
     } finally {
       signer.forget()
     }

@@ -3,7 +3,7 @@
 import { toHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { sha256 } from '../../crypto/sha256.ts'
-import { createOutput } from '../../files/output.ts'
+import { writeOutput } from '../../files/output.ts'
 import { readSmallFile } from '../../files/text.ts'
 import { describeParts } from '../../formats/signing-purpose/describe.ts'
 import {
@@ -70,13 +70,7 @@ export const sign = defineCommand({
     const response = await signRequest({ request, signer, purposes, onItem: show }).finally(() =>
       signer.forget(),
     )
-    const made = await createOutput(output, { force })
-    try {
-      await made.write(encodeUtf8(formatSigningResponse(response)), 0)
-      await made.commit()
-    } finally {
-      await made.abort()
-    }
+    await writeOutput(output, encodeUtf8(formatSigningResponse(response)), { force })
     if (json) context.stdout.write(formatJson(request.items.map(asObject)))
     return ExitCode.done
   },

@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path'
 import { findWarnings } from '../../credentials/catalog.ts'
 import { assertMetadata, sealCredential } from '../../credentials/seal.ts'
 import { assertReadableBy } from '../../credentials/target.ts'
-import { parseTime, toMicroseconds } from '../../credentials/time.ts'
+import { LAST_TIME, parseTime, toMicroseconds } from '../../credentials/time.ts'
 import type { Microseconds } from '../../formats/credential/metadata.ts'
 import { hasCredentialSuffix, nameOfFile } from '../../formats/credential/name.ts'
 import { formatCredential, formatUnitSetting, UNIT_WIDTH } from '../../formats/credential/text.ts'
@@ -150,6 +150,9 @@ function readTimes(values: RequestValues, context: Context): Times {
   const { timestamp, notAfter } = values
   const epoch = timestamp === undefined ? sourceDateEpoch(context) : undefined
   const sealedAt = epoch === undefined ? clock : BigInt(epoch) * 1_000_000n
+  if (sealedAt > LAST_TIME) {
+    throw new UsageError(`SOURCE_DATE_EPOCH: ${epoch} seconds are more than a credential can say`)
+  }
   return {
     timestamp:
       timestamp === undefined

@@ -8,13 +8,13 @@ import type { Finding } from './finding.ts'
 import type { Subject } from './subject.ts'
 
 /** What comes of a failed check. What readers do not check, or check in another way, is left out. */
-const OBSTACLES: Readonly<Record<string, string>> = {
-  'verity superblock': 'the hash tree cannot be activated',
-  'root hash': 'the hash tree is not the one the image is known by',
-  'hash tree': 'reading what its damaged blocks cover gives EIO',
-  data: 'reading its damaged blocks gives EIO',
-  merge: 'it does not fit the target and is left out',
-}
+const OBSTACLES: ReadonlyMap<string, string> = new Map([
+  ['verity superblock', 'the hash tree cannot be activated'],
+  ['root hash', 'the hash tree is not the one the image is known by'],
+  ['hash tree', 'reading what its damaged blocks cover gives EIO'],
+  ['data', 'reading its damaged blocks gives EIO'],
+  ['merge', 'it does not fit the target and is left out'],
+])
 
 /** Up to this size of a block, libblkid 2.41 and 2.42 compute another checksum than the kernel. */
 const LARGEST_MISREAD_BLOCK = 1024
@@ -26,7 +26,9 @@ export function findObstacle(
 ): string | undefined {
   if (image.gpt && !image.gpt.sound) return 'ENOPKG: neither copy of the partition table is sound'
   const failed = findings.filter((finding) => !finding.ok && !finding.unproven)
-  const obstacle = failed.map(({ check }) => OBSTACLES[check]).find((found) => found !== undefined)
+  const obstacle = failed
+    .map(({ check }) => OBSTACLES.get(check))
+    .find((found) => found !== undefined)
   const value = resultOf(contents)
   return obstacle ?? (value && findObstacleInside(value))
 }

@@ -103,7 +103,9 @@ async function turn(
   const { oldCertificates = [], verifyData = true, threads, onProgress } = options
   const sidecars = image.sidecars.signature ? signatureSidecars(image) : []
   if (within !== undefined) for (const each of sidecars) await assertInside(within, each)
-  const judging = { certificates: oldCertificates, data: verifyData, threads, onProgress }
+  // What an interrupted run has signed already is in order for the next one.
+  const certificates = oldCertificates.length === 0 ? [] : [...oldCertificates, options.certificate]
+  const judging = { certificates, data: verifyData, threads, onProgress }
   const seals = await judgeSeals(image, judging)
   const { rootHash, subject } = seals
   const result = {

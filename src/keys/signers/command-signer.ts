@@ -27,9 +27,12 @@ export interface CommandSignerOptions {
  */
 export function commandSigner(options: CommandSignerOptions): LoadedSigner {
   const { words, certificate, environment, patience } = options
+  const running = new AbortController()
   return checkedSigner({
     certificate,
     holder: `signing command ${words[0]}`,
+    // One that still runs has nobody to sign for.
+    forget: () => running.abort(),
     async sign(request, parts) {
       const { runSigningCommand } = await import('./run-command.ts')
       return runSigningCommand({
@@ -37,6 +40,7 @@ export function commandSigner(options: CommandSignerOptions): LoadedSigner {
         input: request.payload,
         environment: { ...environment, ...signingVariables(request, parts) },
         patience,
+        signal: running.signal,
       })
     },
   })
