@@ -78,7 +78,7 @@ async function readSignature(path: string): Promise<FoundSignature | undefined |
   try {
     const image = await openImage(path)
     try {
-      return (await collectRootHashes(image)).signatures[0]
+      return (await collectRootHashes(image)).reader.signature
     } finally {
       await image.close()
     }

@@ -93,7 +93,7 @@ export async function readImage(file: FileSource, path: string): Promise<OpenIma
   let sidecars: Sidecars | undefined
   try {
     const gpt = await readTable(file)
-    const selection = gpt && selectPartitions(gpt.partitions)
+    const selection = gpt && selectPartitions(gpt)
     const selected = selection?.selected
     const designator = selected?.designator ?? 'root'
     sidecars = await readSidecars(path, designator)
