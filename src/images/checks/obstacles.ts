@@ -17,9 +17,12 @@ export interface Obstacle {
 
 /** What comes of a failed check. What readers do not check, or check in another way, is left out. */
 const OBSTACLES: Readonly<Record<string, string>> = {
+  merge: 'it does not fit the target and is left out',
+}
+/** The same where the hash tree is used. */
+const DAMAGES: Readonly<Record<string, string>> = {
   'hash tree': 'reading what its damaged blocks cover gives EIO',
   data: 'reading its damaged blocks gives EIO',
-  merge: 'it does not fit the target and is left out',
 }
 
 /** Up to this size of a block, libblkid 2.41 and 2.42 compute another checksum than the kernel. */
@@ -35,9 +38,9 @@ const MOUNTABLE = ['btrfs', 'erofs', 'ext4', 'f2fs', 'squashfs', 'vfat', 'xfs']
 export function findObstacles(subject: Subject, findings: readonly Finding[]): Obstacle[] {
   return [
     ...findInTable(subject),
+    ...findFailed(subject, findings),
     ...findInSeal(subject),
     ...findInType(subject),
-    ...findFailed(findings),
     ...findInContents(subject),
   ]
 }
@@ -93,9 +96,10 @@ function ofDisguise({
   return { certain: certain && !(mounts && MOUNTABLE.includes(mounts)), reason: found }
 }
 
-function findFailed(findings: readonly Finding[]): Obstacle[] {
+function findFailed({ rootHashes }: Subject, findings: readonly Finding[]): Obstacle[] {
+  const outcomes = { ...OBSTACLES, ...(rootHashes.reader.rootHash && DAMAGES) }
   return findings.flatMap((finding) => {
-    const reason = finding.ok || finding.unproven ? undefined : OBSTACLES[finding.check]
+    const reason = finding.ok || finding.unproven ? undefined : outcomes[finding.check]
     return reason ? [refuse(reason)] : []
   })
 }
