@@ -156,6 +156,7 @@ export {
   type AttachOptions,
   type AttachResult,
   attachGroup,
+  certificateOfResponse,
   checkResponse,
 } from './requests/attach.ts'
 export { type RequestOptions, requestSignatures } from './requests/request.ts'

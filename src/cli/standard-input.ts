@@ -1,5 +1,7 @@
 /** Standard input read to its end, with an eye on how much there is. */
 
+import { joinSecret } from '../bytes/secret.ts'
+
 /** All bytes of `stream`, or undefined where there are more than `maximum`. */
 export async function readStream(
   stream: AsyncIterable<Uint8Array>,
@@ -13,13 +15,7 @@ export async function readStream(
       size += chunk.length
       if (size > maximum) return undefined
     }
-    const joined = new Uint8Array(size)
-    let offset = 0
-    for (const chunk of chunks) {
-      joined.set(chunk, offset)
-      offset += chunk.length
-    }
-    return joined
+    return joinSecret(chunks)
   } finally {
     // It may be a secret.
     for (const chunk of chunks) chunk.fill(0)

@@ -9,7 +9,8 @@ import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { CredentialError, FormatError } from '../errors.ts'
 import { toFileError } from '../files/errno.ts'
-import { createOutput } from '../files/output.ts'
+import { writeOutput } from '../files/output.ts'
+import { readHandle } from '../files/read.ts'
 import {
   decodeHostSecret,
   encodeHostSecret,
@@ -77,13 +78,7 @@ export async function createHostSecret(path: string, options: HostSecretOptions)
   const file = encodeHostSecret({ binding: machineBinding(options.machineId), secret })
   secret.fill(0)
   try {
-    const output = await createOutput(path, { mode: MODE })
-    try {
-      await output.write(file, 0)
-      await output.commit()
-    } finally {
-      await output.abort()
-    }
+    await writeOutput(path, file, { mode: MODE })
   } finally {
     file.fill(0)
   }
@@ -101,7 +96,7 @@ async function readGuarded(path: string): Promise<Uint8Array> {
     const buffer = new Uint8Array(MAX_FILE)
     let size = 0
     while (size < buffer.length) {
-      const { bytesRead } = await handle.read(buffer, size, buffer.length - size)
+      const bytesRead = await readHandle(handle, buffer.subarray(size), null)
       if (bytesRead === 0) break
       size += bytesRead
     }

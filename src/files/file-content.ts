@@ -3,6 +3,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
+import { readHandle } from './read.ts'
 
 export interface FileContent {
   readonly path: string
@@ -30,7 +31,7 @@ async function* readPieces(path: string, size: number): AsyncGenerator<Uint8Arra
     let done = 0
     for (;;) {
       const buffer = new Uint8Array(Math.max(1, Math.min(CHUNK_SIZE, size - done)))
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, done)
+      const bytesRead = await readHandle(handle, buffer, done)
       if (bytesRead === 0) break
       done += bytesRead
       if (done > size) break

@@ -2,8 +2,9 @@
 
 import { toHex } from '../bytes/hex.ts'
 import { parseImagePolicy } from '../formats/image-policy.ts'
-import { extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
+import { contentType, extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
 import { type Check, type Finding, judge, runChecks, type Verdict } from './checks/finding.ts'
+import { excuseInterrupted, interruptedChange } from './checks/interrupted-change.ts'
 import { predictReaders } from './checks/predict-readers.ts'
 import type { ReaderVerdict } from './checks/reader-verdict.ts'
 import { imagePolicy, sidecars } from './checks/readers.ts'
@@ -24,7 +25,8 @@ export interface Verification {
   readonly path: string
   /**
    * `ok`: everything is as it must be and a given certificate vouches for it. `unproven`: nothing
-   * is wrong, but not everything could be shown, such as who signed. `wrong`: something is.
+   * is wrong, but not everything could be shown, such as who signed, or a change of the image is not
+   * finished. `wrong`: something is.
    */
   readonly verdict: Verdict
   /** In the order of {@link CHECKS}; checks with nothing to look at are left out. */
@@ -39,6 +41,7 @@ export interface Verification {
 export const SEAL_CHECKS: readonly Check<Subject>[] = [
   partitionTable,
   partitions,
+  contentType,
   unusedSpace,
   sidecars,
   veritySuperblock,
@@ -52,6 +55,7 @@ export const SEAL_CHECKS: readonly Check<Subject>[] = [
 ]
 
 const CHECKS: readonly Check<Subject>[] = [
+  interruptedChange,
   ...SEAL_CHECKS,
   filesystem,
   extensionRelease,
@@ -80,13 +84,14 @@ export async function verifyImage(
   const image = await openImage(path)
   try {
     const subject = await examine(image, options)
-    const findings = await runChecks(subject, CHECKS)
+    const found = await runChecks(subject, CHECKS)
+    const findings = await excuseInterrupted(subject, found, CHECKS)
     return {
       path,
       verdict: judge(findings),
       findings,
       ...(subject.tree && { rootHash: toHex(subject.tree.rootHash) }),
-      readers: predictReaders(subject, findings),
+      readers: predictReaders(subject, found),
     }
   } finally {
     await image.close()

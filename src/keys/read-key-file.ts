@@ -1,13 +1,16 @@
 /** Reading small files that hold keys: bounded, and pipes are welcome (`--private-key <(…)`). */
 
 import { open } from 'node:fs/promises'
+import { allocateSecret, copySecret } from '../bytes/secret.ts'
 import { KeyError } from '../errors.ts'
 import { errnoOf } from '../files/errno.ts'
+import { readHandle } from '../files/read.ts'
 
 /** Far more than any key, certificate bundle or passphrase needs. */
 const MAX_SIZE = 1024 * 1024
 
 export interface KeyFile {
+  /** The caller's to overwrite. */
   readonly bytes: Uint8Array
   /** Whether users other than the owner may read it. */
   readonly readableByOthers: boolean
@@ -24,20 +27,22 @@ export async function readKeyFile(path: string, what: string): Promise<KeyFile> 
     const handle = await open(path, 'r')
     try {
       const { mode } = await handle.stat()
-      const buffer = new Uint8Array(MAX_SIZE + 1)
+      const buffer = allocateSecret(MAX_SIZE + 1)
       let size = 0
-      while (size < buffer.length) {
-        const { bytesRead } = await handle.read(buffer, size, Math.min(65536, buffer.length - size))
-        if (bytesRead === 0) break
-        size += bytesRead
+      try {
+        while (size < buffer.length) {
+          const bytesRead = await readHandle(handle, buffer.subarray(size, size + 65536), null)
+          if (bytesRead === 0) break
+          size += bytesRead
+        }
+        if (size > MAX_SIZE) {
+          throw new KeyError('UNREADABLE', `${what} ${path} is larger than ${MAX_SIZE} bytes`)
+        }
+        const bytes = copySecret(buffer.subarray(0, size))
+        return { bytes, readableByOthers: isReadableByOthers(mode) }
+      } finally {
+        buffer.fill(0, 0, size)
       }
-      if (size > MAX_SIZE) {
-        buffer.fill(0)
-        throw new KeyError('UNREADABLE', `${what} ${path} is larger than ${MAX_SIZE} bytes`)
-      }
-      const bytes = buffer.slice(0, size)
-      buffer.fill(0, 0, size)
-      return { bytes, readableByOthers: isReadableByOthers(mode) }
     } finally {
       await handle.close()
     }

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { fromHex } from '../../src/bytes/hex.ts'
 import { trimBoth, trimEnd, trimStart } from '../../src/bytes/trim.ts'
 import { encodeUtf8 } from '../../src/bytes/utf8.ts'
+import type { ManifestRecord } from '../../src/cli/credential/manifest-fields.ts'
 import { readJsonLines } from '../../src/cli/credential/manifest-json-lines.ts'
+import { readLines } from '../../src/cli/credential/manifest-lines.ts'
 import { readToml } from '../../src/cli/credential/manifest-toml.ts'
 import { type ContentKind, findContentProblem } from '../../src/credentials/content.ts'
 import { matchesGlob } from '../../src/credentials/glob.ts'
@@ -135,8 +137,8 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   manifest: (text) => parseManifest(`#mtree\n${text}`, 'manifest'),
   capability: encodeCapability,
   'escaped name': decodeVis,
-  'plan in TOML': (text) => [...readToml(text)],
-  'manifest in JSON Lines': (text) => [...readJsonLines(text)].map(({ fields }) => fields()),
+  'manifest in TOML': (text) => readFields(readToml(linesOf(text))),
+  'manifest in JSON Lines': (text) => readFields(readJsonLines(linesOf(text))),
   glob: (text) => matchesGlob('a*b?c*', text),
   ...Object.fromEntries(
     CONTENTS.map((kind) => [
@@ -144,6 +146,18 @@ const PARSERS: Readonly<Record<string, Parser>> = {
       (text: string) => findContentProblem(kind, encodeUtf8(text)),
     ]),
   ),
+}
+
+async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
+  yield encodeUtf8(text)
+}
+
+function linesOf(text: string) {
+  return readLines(bytesOf(text))
+}
+
+async function readFields(records: AsyncIterable<ManifestRecord>): Promise<void> {
+  for await (const { fields } of records) fields()
 }
 
 function rethrowBugs(error: unknown): void {

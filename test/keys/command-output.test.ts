@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { readCommandOutput } from '../../src/keys/command-output.ts'
+import { readCommandOutput as read } from '../../src/keys/command-output.ts'
+
+const readCommandOutput = (words: readonly string[], maximum: number) =>
+  read({ words, maximum, environment: {}, patience: 60_000 })
 
 const node = (script: string) => [process.execPath, '-e', script]
 

@@ -65,6 +65,7 @@ describe('signing', () => {
       payload: sha512.entry.policy,
       digest: 'sha256',
       subject: 'linux.efi',
+      policy: { bank: 'sha512', values: new Map([[11, new Uint8Array(64)]]) },
     })
   })
 

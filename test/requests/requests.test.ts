@@ -264,7 +264,7 @@ describe('nothing is signed', () => {
     const item = { purpose: 'pcr-policy', payload, subject: 'x', path: 'x' } as never
     const options = { signer: signerOf(rsa), purposes: PURPOSES }
     await expect(signRequest({ request: { items: [item] }, ...options })).rejects.toThrow(
-      /must be the 32 or 64 bytes of a policy/,
+      /beside the values of its PCRs/,
     )
   })
 

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { journalPath } from '../../src/files/pending-change.ts'
+import { besidePath } from '../../src/files/beside.ts'
 import { encodeChangeJournal } from '../../src/formats/change-journal.ts'
 import { verifyImage } from '../../src/images/verify.ts'
 import { type ImageTurn, imageCarrier } from '../../src/rotation/image.ts'
@@ -131,7 +131,7 @@ test('a change that was interrupted is finished without the key', async () => {
   )
   const sizes = { oldSize: before.length, newSize: after.length }
   const changes = [{ offset: first, bytes: bytes!, old: previous! }]
-  writeFileSync(journalPath(half), encodeChangeJournal({ ...sizes, changes }))
+  writeFileSync(besidePath(half, 'change'), encodeChangeJournal({ ...sizes, changes }))
   // Disks write sectors.
   mutate(half, half, (image) => image.set(bytes!.subarray(0, 512 - (first % 512)), first))
   expect(await imageCarrier(half, keyless).examine()).toEqual({
@@ -140,5 +140,5 @@ test('a change that was interrupted is finished without the key', async () => {
   })
   await imageCarrier(half, keyless).move('new')
   expect(readFileSync(half)).toEqual(after)
-  expect(existsSync(journalPath(half))).toBe(false)
+  expect(existsSync(besidePath(half, 'change'))).toBe(false)
 })

@@ -99,7 +99,10 @@ test('an interruption ends it between two steps', async () => {
     signal: controller.signal,
     onResult: () => controller.abort(),
   })
-  expect(results.map(({ path }) => path)).toEqual(['a'])
+  expect(results.map(({ path, outcome }) => [path, outcome])).toEqual([
+    ['a', 'done'],
+    ['b', 'interrupted'],
+  ])
   expect(carriers.map(({ state }) => state)).toEqual(['new', 'old'])
 })
 

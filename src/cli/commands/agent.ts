@@ -1,13 +1,15 @@
 /** `extsign agent`. */
 
-import { PURPOSES } from '../../keys/purpose.ts'
+import { describeParts } from '../../formats/signing-purpose/describe.ts'
+import { PURPOSES } from '../../formats/signing-purpose/parts.ts'
+import { loadPolicyPublicKey } from '../../keys/policy-key.ts'
 import { type AgentEvent, startAgent } from '../../keys/signers/start-agent.ts'
 import { option, options } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { ExitCode, printWarnings } from '../errors.ts'
 import { loadSigner } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
-import { printable } from '../terminal.ts'
+import { formatPairs, printable } from '../terminal.ts'
 import { choice, file, named } from '../types.ts'
 
 const DEFAULT_SOCKET = 'extsign-agent.sock'
@@ -27,6 +29,12 @@ export const agent = defineCommand({
       type: choice(PURPOSES),
       description: 'sign for this purpose; may be given several times; by default verity-root-hash',
     }),
+    oldPublicKey: options({
+      long: 'old-public-key',
+      type: file,
+      description:
+        'also sign policies that this key has signed, though the values of their PCRs are not known any more; for a rotation',
+    }),
     ...signerOptions,
   },
   examples: [
@@ -34,6 +42,7 @@ export const agent = defineCommand({
     'extsign agent --purpose pcr-policy --private-key keys/pcr.key --certificate keys/pcr.crt',
   ],
   async run(values, context) {
+    const oldKeys = await Promise.all(values.oldPublicKey.map(loadPolicyPublicKey))
     const { signer, warnings } = await loadSigner(values, context)
     printWarnings(warnings, context.stderr)
     const interrupted = context.interrupts()
@@ -44,7 +53,8 @@ export const agent = defineCommand({
         socket,
         signer,
         purposes,
-        onRequest: (event) => context.stdout.write(describe(event)),
+        oldKeys,
+        onRequest: (event) => context.stdout.deliver(describe(event)),
       })
       const { subject } = signer.certificate
       context.stdout.write(
@@ -59,10 +69,15 @@ export const agent = defineCommand({
   },
 })
 
-function describe({ request, refusal }: AgentEvent): string {
+/** The subject is what the peer says; below it is what the bytes are. */
+function describe({ request, parts, refusal }: AgentEvent): string {
   const what = request ? `${request.purpose}: ${request.subject}` : 'something unreadable'
   const why = refusal === undefined ? '' : `: ${refusal}`
-  return `${refusal === undefined ? 'signed' : 'refused'} ${printable(what + why)}\n`
+  const pairs = parts ? describeParts(parts) : []
+  return [
+    `${refusal === undefined ? 'signed' : 'refused'} ${printable(what + why)}\n`,
+    formatPairs(pairs.map(([label, value]) => [label, printable(value)])),
+  ].join('')
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

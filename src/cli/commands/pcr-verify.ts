@@ -2,6 +2,7 @@
 
 import { open } from 'node:fs/promises'
 import { toFileError } from '../../files/errno.ts'
+import { readHandle } from '../../files/read.ts'
 import { verifyPolicies } from '../../policies/verify.ts'
 import { flag, option, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
@@ -63,8 +64,9 @@ async function startsLikePe(path: string): Promise<boolean> {
   try {
     const handle = await open(path, 'r')
     try {
-      const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0)
-      return buffer.toString('latin1') === 'MZ'
+      const start = Buffer.alloc(2)
+      await readHandle(handle, start, 0)
+      return start.toString('latin1') === 'MZ'
     } finally {
       await handle.close()
     }

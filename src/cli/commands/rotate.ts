@@ -68,8 +68,10 @@ export const rotate = defineCommand({
             },
           })
       print(plan, results, values, context)
-      if (interrupted?.aborted) {
-        context.stderr.write('extsign: interrupted; the same command does the rest\n')
+      if (results?.some(({ outcome }) => outcome === 'interrupted')) {
+        const done = results.filter(({ outcome }) => outcome === 'done').length
+        const rest = `${done} of ${plan.steps.length} steps done, the others are as they were`
+        context.stderr.write(`extsign: interrupted; ${rest}; the same command does the rest\n`)
         return ExitCode.interrupted
       }
       return rate(plan, results)

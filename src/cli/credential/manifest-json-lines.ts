@@ -3,10 +3,13 @@
 import { parseJson } from '../../formats/json.ts'
 import { UsageError } from '../errors.ts'
 import type { ManifestFields, ManifestRecord } from './manifest-fields.ts'
+import type { ManifestLine } from './manifest-lines.ts'
 
-export function* readJsonLines(text: string): Iterable<ManifestRecord> {
-  for (const [index, content] of text.split('\n').entries()) {
-    if (content.trim() !== '') yield { line: index + 1, fields: () => parseObject(content) }
+export async function* readJsonLines(
+  lines: AsyncIterable<ManifestLine>,
+): AsyncIterable<ManifestRecord> {
+  for await (const { line, content } of lines) {
+    if (content.trim() !== '') yield { line, fields: () => parseObject(content) }
   }
 }
 

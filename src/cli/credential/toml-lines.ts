@@ -12,14 +12,19 @@ const OPENING = /"""|'''|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\n]*'|#.*/g
  * @param text a valid document
  */
 export function findTableLines(text: string, name: string): readonly number[] {
+  const isHeader = tableLines(name)
+  return text.split('\n').flatMap((line, index) => (isHeader(line) ? [index + 1] : []))
+}
+
+/** Tells of each line of a valid document, given in order, whether it begins a table `[[name]]`. */
+export function tableLines(name: string): (line: string) => boolean {
   const header = new RegExp(`^[ \\t]*\\[\\[[ \\t]*(["']?)${name}\\1[ \\t]*\\]\\]`)
-  const lines: number[] = []
   let open: string | undefined
-  for (const [index, line] of text.split('\n').entries()) {
-    if (open === undefined && header.test(line)) lines.push(index + 1)
+  return (line) => {
+    const isHeader = open === undefined && header.test(line)
     open = stateAfter(line, open)
+    return isHeader
   }
-  return lines
 }
 
 /** The quotes that are open at the end of a line, of a text that goes on in the next. */

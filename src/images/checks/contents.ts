@@ -10,17 +10,32 @@ import {
 } from '../../formats/release/index.ts'
 import { attempt, failureOf, resultOf } from '../read/attempt.ts'
 import type { ImageRelease } from '../read/contents.ts'
+import { mountedType } from '../read/probe-image.ts'
 import type { Check, Problem } from './finding.ts'
 import type { Subject } from './subject.ts'
 
 const PORTABLE_BLOCK_SIZE = 4096
 const UNPROVEN: readonly string[] = ['UNSUPPORTED', 'TOO_LARGE']
 
+/** What is read here is what systemd mounts: libblkid names it, and nothing else. */
+export const contentType: Check<Subject> = {
+  name: 'content type',
+  async run({ image: { probes, disguise } }) {
+    if (!probes) return undefined
+    if (disguise) {
+      const { found, offset, certain } = disguise
+      const unproven = !certain && { unproven: true as const }
+      return { problems: [{ expected: 'one file system', found, offset, ...unproven }] }
+    }
+    return { problems: [], note: mountedType(probes) ?? 'none that libblkid knows' }
+  },
+}
+
 export const filesystem: Check<Subject> = {
   name: 'file system',
   async run({ image, contents, superblock }) {
     const { data, filesystem: type } = image
-    if (!data) return undefined
+    if (!data || image.disguise) return undefined
     if (type === undefined) {
       const found = 'neither: what is in it has not been looked at'
       return {
@@ -103,19 +118,24 @@ export const hierarchies: Check<Subject> = {
     const value = resultOf(contents)
     if (!value) return undefined
     const { topLevel, releases, hasOsRelease } = value
+    const present = value.hierarchies
     const problems: Problem[] = []
     if (hasOsRelease) {
       const found = 'there: systemd takes the image for an operating system and refuses it'
       problems.push({ expected: 'no usr/lib/os-release', found })
     }
+    for (const { name, defect } of present) {
+      if (!defect || defect.code === 'ENOENT') continue
+      problems.push({ expected: `${name}: a directory`, found: `${name}: ${defect.fact}` })
+    }
     const merged = releases.flatMap(({ kind }) => KINDS[kind].hierarchies)
-    if (releases.length > 0 && !merged.some((name) => topLevel.includes(name))) {
+    if (releases.length > 0 && !present.some(({ defect }) => defect?.code !== 'ENOENT')) {
       const expected = `one of ${merged.join(', ')}`
       problems.push({ expected, found: topLevel.join(', ') || 'nothing' })
     }
-    const others = topLevel.filter((name) => !merged.includes(name))
+    const used = present.flatMap(({ name, defect }) => (defect ? [] : [name]))
+    const others = topLevel.filter((name) => !used.includes(name))
     const ignored = others.length > 0 ? `; systemd ignores ${others.join(', ')}` : ''
-    const used = topLevel.filter((name) => merged.includes(name))
     return { problems, note: `${used.join(', ')}${ignored}` }
   },
 }

@@ -8,13 +8,13 @@ import type { Finding } from './finding.ts'
 import type { Subject } from './subject.ts'
 
 /** What comes of a failed check. What readers do not check, or check in another way, is left out. */
-const OBSTACLES: Readonly<Record<string, string>> = {
-  'verity superblock': 'the hash tree cannot be activated',
-  'root hash': 'the hash tree is not the one the image is known by',
-  'hash tree': 'reading what its damaged blocks cover gives EIO',
-  data: 'reading its damaged blocks gives EIO',
-  merge: 'it does not fit the target and is left out',
-}
+const OBSTACLES: ReadonlyMap<string, string> = new Map([
+  ['verity superblock', 'the hash tree cannot be activated'],
+  ['root hash', 'the hash tree is not the one the image is known by'],
+  ['hash tree', 'reading what its damaged blocks cover gives EIO'],
+  ['data', 'reading its damaged blocks gives EIO'],
+  ['merge', 'it does not fit the target and is left out'],
+])
 
 /** Up to this size of a block, libblkid 2.41 and 2.42 compute another checksum than the kernel. */
 const LARGEST_MISREAD_BLOCK = 1024
@@ -26,7 +26,9 @@ export function findObstacle(
 ): string | undefined {
   if (image.gpt && !image.gpt.sound) return 'ENOPKG: neither copy of the partition table is sound'
   const failed = findings.filter((finding) => !finding.ok && !finding.unproven)
-  const obstacle = failed.map(({ check }) => OBSTACLES[check]).find((found) => found !== undefined)
+  const obstacle = failed
+    .map(({ check }) => OBSTACLES.get(check))
+    .find((found) => found !== undefined)
   const value = resultOf(contents)
   return obstacle ?? (value && findObstacleInside(value))
 }
@@ -38,7 +40,18 @@ function findObstacleInside(contents: FilesystemContents): string | undefined {
   }
   if (contents.hasOsRelease) return 'ENOMEDIUM: with usr/lib/os-release it is no extension'
   if (contents.releases.length === 0) return NOT_AN_EXTENSION
+  const hierarchy = findHierarchyObstacle(contents)
+  if (hierarchy !== undefined) return hierarchy
   return contents.releases.map(findReleaseObstacle).find((found) => found !== undefined)
+}
+
+/** systemd-sysext passes by what is not there, and gives up over what is there and no directory. */
+function findHierarchyObstacle({ hierarchies }: FilesystemContents): string | undefined {
+  for (const { name, defect } of hierarchies) {
+    if (!defect || defect.code === 'ENOENT') continue
+    return `${defect.code}: ${name} is ${defect.fact}, and then no extension is merged at all`
+  }
+  return undefined
 }
 
 const NOT_AN_EXTENSION = 'it is not an extension under this name'

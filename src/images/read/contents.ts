@@ -19,8 +19,9 @@ import {
   type ReleaseFileLookup,
 } from '../../formats/release/index.ts'
 import { type Attempt, attempt } from './attempt.ts'
+import { type Hierarchy, readHierarchies } from './hierarchies.ts'
 import type { OpenImage } from './open-image.ts'
-import { type MountedTree, resolveInTree } from './resolve-path.ts'
+import { followInTree, type MountedTree, resolveInTree } from './resolve-path.ts'
 
 /** The release file of one kind. */
 export interface ImageRelease {
@@ -38,6 +39,8 @@ export interface FilesystemContents {
   readonly erofs: Erofs
   /** Names in the root directory as it will be mounted, sorted. */
   readonly topLevel: readonly string[]
+  /** Of these names, those that are merged for what the image is or should be. */
+  readonly hierarchies: readonly Hierarchy[]
   /** One of each kind that the image is, or should be. */
   readonly releases: readonly ImageRelease[]
   /** Whether `/usr/lib/os-release` exists, which makes systemd refuse the image. */
@@ -61,11 +64,17 @@ export async function readContents(
     const kinds = kind ? [kind] : await guessKinds(image.fileName, tree)
     const releases: ImageRelease[] = []
     for (const each of kinds) releases.push(await readRelease(tree, each, image.fileName))
+    const topLevel = designator === 'usr' ? ['usr'] : await listNames(erofs, erofs.root)
+    const merged = releases.flatMap(({ kind }) => KINDS[kind].hierarchies)
+    const present = merged.filter((name) => topLevel.includes(name))
+    const osRelease = await followInTree(tree, 'usr/lib/os-release')
     return {
       erofs,
-      topLevel: designator === 'usr' ? ['usr'] : await listNames(erofs, erofs.root),
+      topLevel,
+      hierarchies: await readHierarchies(tree, present),
       releases,
-      hasOsRelease: (await resolveInTree(tree, 'usr/lib/os-release')) !== undefined,
+      // Links without an end count: systemd does not pass them by either.
+      hasOsRelease: typeof osRelease !== 'string' || osRelease === 'ELOOP',
     }
   })
 }

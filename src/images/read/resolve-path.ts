@@ -5,8 +5,8 @@ import { FormatError } from '../../errors.ts'
 import type { Erofs, Inode } from '../../formats/erofs/index.ts'
 import type { Designator } from '../../formats/gpt/index.ts'
 
-/** Symlinks followed on one path, as many as Linux follows. */
-const MAX_LINKS = 40
+/** Symlinks followed on one path: Linux and systemd 262 follow more, systemd 257 does not. */
+const MAX_LINKS = 31
 /** Names on one path, those in symlinks counted: twice as many as PATH_MAX has room for. */
 const MAX_NAMES = 4096
 
@@ -25,17 +25,25 @@ export interface Resolved {
   readonly inode: Inode
 }
 
-/**
- * What `path` (without leading slash) leads to, symlinks followed and `..` kept inside.
- *
- * @returns undefined where it leads nowhere, or around in circles.
- * @throws FormatError where a directory on the way cannot be read, or the way has more names than
- *   any program follows.
- */
+/** Why a path leads nowhere: what is not there, what is no directory, links without an end. */
+export type DeadEnd = 'ENOENT' | 'ENOTDIR' | 'ELOOP'
+
+/** As {@link followInTree}; undefined at a dead end. */
 export async function resolveInTree(
   tree: MountedTree,
   path: string,
 ): Promise<Resolved | undefined> {
+  const end = await followInTree(tree, path)
+  return typeof end === 'string' ? undefined : end
+}
+
+/**
+ * What `path` (without leading slash) leads to, symlinks followed and `..` kept inside.
+ *
+ * @throws FormatError where a directory on the way cannot be read, or the way has more names than
+ *   any program follows.
+ */
+export async function followInTree(tree: MountedTree, path: string): Promise<Resolved | DeadEnd> {
   const done: Step[] = []
   const rest = path.split('/').reverse()
   let links = 0
@@ -46,24 +54,28 @@ export async function resolveInTree(
       const message = `${path} leads through more than ${MAX_NAMES} names`
       throw new FormatError('erofs', 'TOO_LARGE', message)
     }
+    const directory = done.at(-1)
+    if (directory && directory.inode.kind !== 'directory') return 'ENOTDIR'
     if (name === '..') {
       done.pop()
       continue
     }
-    const inode = await findChild(tree, done.at(-1), name)
-    if (!inode) return undefined
+    const inode = await findChild(tree, directory, name)
+    if (!inode) return 'ENOENT'
     if (inode.kind !== 'symlink') {
       done.push({ name, inode })
       continue
     }
     links += 1
     const target = decodeUtf8(await tree.erofs.readlink(inode))
-    if (target === undefined || links > MAX_LINKS) return undefined
+    if (links > MAX_LINKS) return 'ELOOP'
+    // Nothing that systemd looks for has a name that is not UTF-8.
+    if (target === undefined) return 'ENOENT'
     if (target.startsWith('/')) done.length = 0
     for (const each of target.split('/').reverse()) rest.push(each)
   }
   const inode = done.at(-1)?.inode ?? (tree.designator === 'root' ? tree.erofs.root : undefined)
-  return inode && { path: done.map(({ name }) => name), inode }
+  return inode ? { path: done.map(({ name }) => name), inode } : 'ENOENT'
 }
 
 interface Step {
@@ -78,6 +90,5 @@ async function findChild(
   name: string,
 ): Promise<Inode | undefined> {
   if (!directory && designator === 'usr') return name === 'usr' ? erofs.root : undefined
-  const inode = directory?.inode ?? erofs.root
-  return inode.kind === 'directory' ? erofs.child(inode, encodeUtf8(name)) : undefined
+  return erofs.child(directory?.inode ?? erofs.root, encodeUtf8(name))
 }

@@ -10,7 +10,7 @@ import { fromHex } from '../../bytes/hex.ts'
 import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { FileError, FormatError } from '../../errors.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
-import { readSmallFile } from '../../files/text.ts'
+import { readRegularFile } from '../../files/text.ts'
 import type { Designator } from '../../formats/gpt/index.ts'
 
 export interface Sidecars {
@@ -41,9 +41,9 @@ export async function readSidecars(path: string, designator: Designator): Promis
     if (value !== undefined) paths.push(name)
     return value
   }
-  const rootHash = await found(hashPath, async (name) => parseRootHash(await readSmallFile(name)))
+  const rootHash = await found(hashPath, async (name) => parseRootHash(await readRegularFile(name)))
   const signature = await found(`${hashPath}.p7s`, async (name) => {
-    const bytes = await readSmallFile(name, { maximum: MAX_SIGNATURE })
+    const bytes = await readRegularFile(name, { maximum: MAX_SIGNATURE })
     if (bytes.length === 0) throw new FormatError('pkcs7', 'TRUNCATED', `${name} is empty`)
     return bytes
   })

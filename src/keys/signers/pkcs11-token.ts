@@ -5,6 +5,7 @@
  * process; whoever does not want that holds the key with an agent of another user.
  */
 
+import { copySecret } from '../../bytes/secret.ts'
 import { trimEnd } from '../../bytes/trim.ts'
 import { KeyError } from '../../errors.ts'
 import type { Pkcs11Uri } from '../../formats/pkcs11-uri.ts'
@@ -190,7 +191,7 @@ function tokenKey(
   }
   // Keys of smart cards may want the PIN for every single signature.
   const isAskedEachTime = attempt(() => numberOf(read(Attribute.alwaysAuthenticate))) === 1
-  const kept = isAskedEachTime ? pin?.slice() : undefined
+  const kept = isAskedEachTime && pin ? copySecret(pin) : undefined
   let isOpen = true
   return {
     kind: type === KeyType.rsa ? 'rsa' : 'ec',

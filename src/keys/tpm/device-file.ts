@@ -3,6 +3,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { TpmError } from '../../errors.ts'
 import { errnoOf } from '../../files/errno.ts'
+import { readHandle } from '../../files/read.ts'
 import { MAX_MESSAGE } from '../../formats/tpm2/message.ts'
 import type { TpmTransport } from './transport.ts'
 
@@ -33,8 +34,7 @@ async function exchange(
       throw new TpmError('IO', `${path} took ${bytesWritten} of ${command.length} bytes`)
     }
     const response = new Uint8Array(MAX_MESSAGE)
-    const { bytesRead } = await handle.read(response, 0, response.length, null)
-    return response.subarray(0, bytesRead)
+    return response.subarray(0, await readHandle(handle, response, null))
   } catch (cause) {
     const errno = errnoOf(cause)
     if (errno === undefined) throw cause
