@@ -137,8 +137,8 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   manifest: (text) => parseManifest(`#mtree\n${text}`, 'manifest'),
   capability: encodeCapability,
   'escaped name': decodeVis,
-  'manifest in TOML': (text) => readFields(readToml(linesOf(text))),
-  'manifest in JSON Lines': (text) => readFields(readJsonLines(linesOf(text))),
+  'manifest in TOML': (text) => readAll(readToml(linesOf(text))).catch(rethrowBugs),
+  'manifest in JSON Lines': (text) => readAll(readJsonLines(linesOf(text))).catch(rethrowBugs),
   glob: (text) => matchesGlob('a*b?c*', text),
   ...Object.fromEntries(
     CONTENTS.map((kind) => [
@@ -148,15 +148,16 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   ),
 }
 
-async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
-  yield encodeUtf8(text)
-}
-
+/** The lines of a manifest that comes in one piece. */
 function linesOf(text: string) {
-  return readLines(bytesOf(text))
+  return readLines(
+    (async function* () {
+      yield encodeUtf8(text)
+    })(),
+  )
 }
 
-async function readFields(records: AsyncIterable<ManifestRecord>): Promise<void> {
+async function readAll(records: AsyncIterable<ManifestRecord>): Promise<void> {
   for await (const { fields } of records) fields()
 }
 
