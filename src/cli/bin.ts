@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
+import { allOf } from '../files/all-of.ts'
 import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
@@ -46,7 +47,7 @@ function interrupts(): AbortSignal {
 
 /** All output was taken; or the command was interrupted, and its reader has had its time. */
 async function settled(): Promise<void> {
-  const flushed = Promise.all([stdout.flushed(), stderr.flushed()])
+  const flushed = allOf([stdout.flushed(), stderr.flushed()])
   if (interruption === undefined) return void (await flushed)
   const { signal } = interruption
   const interrupted = new Promise<void>((resolve) => {
