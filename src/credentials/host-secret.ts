@@ -118,7 +118,10 @@ function findProblem(
   links: number,
 ): readonly [string, { hint?: string }] | undefined {
   if ((mode & constants.S_IFMT) !== constants.S_IFREG) return ['is not a regular file', {}]
-  if (links !== 1) return [`has ${links} names`, {}]
+  if (links !== 1) {
+    const hint = 'extsign cred setup removes the name that a killed run of it has left beside it'
+    return [`has ${links} names`, { hint }]
+  }
   const bits = mode & 0o7777
   if (bits === MODE) return undefined
   const found = bits.toString(8).padStart(4, '0')

@@ -9,6 +9,7 @@
 import { fromHex } from '../../bytes/hex.ts'
 import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { FileError, FormatError } from '../../errors.ts'
+import { errnoOf } from '../../files/errno.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
 import { readRegularFile } from '../../files/text.ts'
 import type { Designator } from '../../formats/gpt/index.ts'
@@ -61,7 +62,10 @@ async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read()
   } catch (error) {
-    if (error instanceof FileError && error.code === 'NOT_FOUND') return undefined
+    if (!(error instanceof FileError)) throw error
+    // No file has a name that is too long.
+    const isNone = error.code === 'NOT_FOUND' || errnoOf(error.cause) === 'ENAMETOOLONG'
+    if (isNone) return undefined
     throw error
   }
 }
