@@ -4,6 +4,7 @@
 import { fstatSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { randomBytes } from '../crypto/random.ts'
+import { allOf } from '../files/all-of.ts'
 import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
@@ -47,7 +48,7 @@ function interrupts(): AbortSignal {
 
 /** All output was taken; or the command was interrupted, and its reader has had its time. */
 async function settled(): Promise<void> {
-  const flushed = Promise.all([stdout.flushed(), stderr.flushed()])
+  const flushed = allOf([stdout.flushed(), stderr.flushed()])
   if (interruption === undefined) return void (await flushed)
   const { signal } = interruption
   const interrupted = new Promise<void>((resolve) => {
