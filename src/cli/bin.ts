@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** The executable: the one place that touches the real process. */
 
-import { randomBytes } from 'node:crypto'
+import { fstatSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import { randomBytes } from '../crypto/random.ts'
 import { beforeFirstPartial, removeUnfinished } from '../files/partial.ts'
 import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
@@ -31,8 +32,8 @@ const stdout = processOutput(process.stdout, (error) => {
 })
 
 async function readInput(maximum: number): Promise<Uint8Array | undefined> {
-  const { readStream } = await import('./standard-input.ts')
-  return readStream(process.stdin, maximum)
+  const { readInputFile, readStream } = await import('./standard-input.ts')
+  return fstatSync(0).isFile() ? readInputFile(0, maximum) : readStream(process.stdin, maximum)
 }
 
 let interruption: AbortController | undefined
@@ -97,7 +98,7 @@ const context: Context = {
   environment: process.env,
   cwd: process.cwd(),
   now: () => new Date(),
-  random: (size) => new Uint8Array(randomBytes(size)),
+  random: randomBytes,
   readInput,
   openInput: () => process.stdin,
   interrupts,

@@ -14,6 +14,7 @@ import type { TestKey } from '../keys/test-keys.ts'
 
 const BLOCK = 4096
 const START = 40960
+const MEBIBYTE = 1024 * 1024
 const SALT = Buffer.alloc(32, 7)
 
 export interface CraftedPartition {
@@ -94,7 +95,12 @@ export function typeOf(
 
 /** An image with these partitions, one behind the other. */
 export function layOut(partitions: readonly CraftedPartition[]): Buffer {
-  let offset = START
+  const total = partitions.reduce(
+    (sum, { size = 0, content }) => sum + Math.max(size, content.length),
+    0,
+  )
+  // libfdisk leaves the first mebibyte of images over 4 MiB free.
+  let offset = total > 3.5 * MEBIBYTE ? MEBIBYTE : START
   const placed = partitions.map((partition) => {
     const size = partition.size ?? alignUp(partition.content.length, BLOCK)
     const start = offset

@@ -7,6 +7,7 @@ import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { ExitCode, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
+import { allowCommandsOption } from '../outlets.ts'
 import { loadCarriers } from '../rotation/carriers.ts'
 import { readPlan } from '../rotation/read-plan.ts'
 import {
@@ -33,6 +34,7 @@ const rotateArguments = {
     long: 'finish',
     description: 'also remove old certificates and signatures, once nothing needs them',
   }),
+  ...allowCommandsOption,
   json: flag({ long: 'json', description: 'print the result as JSON' }),
   quiet: flag({ long: 'quiet', short: 'q', description: 'print no result' }),
 }

@@ -16,19 +16,19 @@ export class DigestTable {
   #slots = new Uint32Array(FIRST_SIZE * SLOT)
   #used = 0
 
-  /** The number of `text`, 0 where it has none. */
-  get(text: string): number {
-    return this.#slots[this.#find(digestOf(text)) + 3]!
-  }
-
-  /** @param value from 1 to 2^32 - 1 */
-  set(text: string, value: number): void {
+  /**
+   * Changes the number of a text, and returns what it was before: 0 for a new one.
+   *
+   * @param change what it shall be, from 1 to 2^32 - 1
+   */
+  update(text: string, change: (value: number) => number): number {
     const digest = digestOf(text)
     const slot = this.#find(digest)
-    if (this.#slots[slot + 3] === 0) this.#used++
+    const before = this.#slots[slot + 3]!
     this.#slots.set(digest, slot)
-    this.#slots[slot + 3] = value
-    if (this.#used > (this.#slots.length / SLOT) * MAX_FILLED) this.#grow()
+    this.#slots[slot + 3] = change(before)
+    if (before === 0 && ++this.#used > (this.#slots.length / SLOT) * MAX_FILLED) this.#grow()
+    return before
   }
 
   #find(digest: Uint32Array): number {

@@ -32,9 +32,8 @@ export async function checkManifest(
       try {
         const entry = readEntry(record)
         const output = normalize(entry.request.output)
-        const earlier = outputs.get(output)
+        const earlier = outputs.update(output, (line) => line || record.line)
         if (earlier > 0) throw new UsageError(`line ${earlier} has the same output`)
-        outputs.set(output, record.line)
         look(entry)
       } catch (error) {
         mistakes.add(error, `${name} line ${record.line}`)

@@ -48,8 +48,7 @@ export function secretSources(context: Context): SecretSources {
   return {
     expect(source) {
       if (source.kind !== 'environment') {
-        const key = JSON.stringify(source)
-        uses.set(key, uses.get(key) + 1)
+        uses.update(JSON.stringify(source), (count) => count + 1)
       } else if (Object.hasOwn(context.environment, source.variable)) {
         variables.add(source.variable)
       }
@@ -57,7 +56,7 @@ export function secretSources(context: Context): SecretSources {
     async read(source, signal) {
       if (source.kind === 'environment') return readVariable(source.variable, context)
       const key = JSON.stringify(source)
-      const left = uses.get(key)
+      const left = uses.update(key, (count) => Math.max(count - 1, 1))
       const reading =
         kept.get(key) ??
         (source.kind === 'command' ? run(source.words, signal) : readSecret(source.path, context))
@@ -65,7 +64,6 @@ export function secretSources(context: Context): SecretSources {
         kept.delete(key)
         return reading
       }
-      uses.set(key, left - 1)
       kept.set(key, reading)
       return copySecret(await reading)
     },

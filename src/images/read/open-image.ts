@@ -92,7 +92,7 @@ export async function readImage(
   let sidecars: Sidecars | undefined
   try {
     const gpt = await readTable(file)
-    const selection = gpt && selectPartitions(gpt.partitions)
+    const selection = gpt && selectPartitions(gpt)
     const selected = selection?.selected
     const designator = selected?.designator ?? 'root'
     sidecars = await readSidecars(path, designator)

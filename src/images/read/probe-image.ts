@@ -19,12 +19,15 @@ export interface ImageProbes {
 
 /** Something because of which systemd does not, or may not, mount what is read here. */
 export interface Disguise {
+  readonly place: 'whole' | 'partition' | 'mounted'
   /** What libblkid finds. */
   readonly found: string
   /** Bytes in the file. */
   readonly offset: number
   /** False where it is up to what libblkid checks besides. */
   readonly certain: boolean
+  /** The type that systemd mounts instead; undefined where it mounts nothing. */
+  readonly mounts: string | undefined
 }
 
 /** Where the parts are. */
@@ -72,6 +75,8 @@ function disguiseOfImage({ types, verdict, certain }: Probe): Disguise | undefin
   const other = verdict.kind === 'ambivalent' ? types[0] : first
   if (!other) return undefined
   return {
+    place: 'whole',
+    mounts: verdict.kind === 'type' && other.usage !== 'raid' ? verdict.type.name : undefined,
     found: `${name(types)} in the whole file: systemd does not use the partition table`,
     offset: other.offset,
     certain: certain && verdict.kind !== 'nothing',
@@ -85,7 +90,13 @@ function disguiseOfPartition(
   const isEncrypted = verdict.kind === 'type' && verdict.type.name === 'crypto_LUKS'
   if (verdict.kind !== 'ambivalent' && !isEncrypted) return undefined
   const result = isEncrypted ? 'systemd takes it for encrypted' : 'systemd takes it for neither'
-  return { found: `${name(types)}: ${result}`, offset: dataOffset + types[0]!.offset, certain }
+  return {
+    place: 'partition',
+    mounts: undefined,
+    found: `${name(types)}: ${result}`,
+    offset: dataOffset + types[0]!.offset,
+    certain,
+  }
 }
 
 function disguiseOfMounted(
@@ -94,8 +105,10 @@ function disguiseOfMounted(
 ): Disguise | undefined {
   const [first, second] = types
   if (!first || (!second && first.certain)) return undefined
-  const result = verdict.kind === 'type' ? `systemd mounts ${verdict.type.name}` : undefined
+  const result = verdict.kind === 'type' ? `systemd takes it for ${verdict.type.name}` : undefined
   return {
+    place: 'mounted',
+    mounts: verdict.kind === 'type' ? verdict.type.name : undefined,
     found: `${name(types)}: ${result ?? 'systemd takes it for neither'}`,
     offset: dataOffset + first.offset,
     certain,
