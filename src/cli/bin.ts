@@ -4,7 +4,6 @@
 import { fstatSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { randomBytes } from '../crypto/random.ts'
-import { allOf } from '../files/all-of.ts'
 import { beforeFirstPartial, removeUnfinished } from '../files/partial.ts'
 import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
@@ -80,7 +79,7 @@ function interrupts(): AbortSignal {
 
 /** All output was taken; or the command was interrupted, and its reader has had its time. */
 async function settled(): Promise<void> {
-  const flushed = allOf([stdout.flushed(), stderr.flushed()])
+  const flushed = Promise.all([stdout.flushed(), stderr.flushed()])
   if (interruption === undefined) return void (await flushed)
   const { signal } = interruption
   const interrupted = new Promise<void>((resolve) => {

@@ -88,8 +88,9 @@ export async function createHostSecret(path: string, options: HostSecretOptions)
 async function readGuarded(path: string): Promise<Uint8Array> {
   let handle: FileHandle | undefined
   try {
-    // Windows has no such flag, and no modes either.
-    handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+    // Windows has no such flags, and no modes either. A fifo is refused without waiting for it.
+    const flags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+    handle = await open(path, constants.O_RDONLY | flags)
     const { mode, nlink } = await handle.stat()
     const problem = process.platform === 'win32' ? undefined : findProblem(path, mode, nlink)
     if (problem) throw new CredentialError('BAD_HOST_SECRET', `${path} ${problem[0]}`, problem[1])

@@ -7,12 +7,16 @@
 
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { devNull } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
+import { isatty } from 'node:tty'
 import { FileError } from '../errors.ts'
 import { errnoOf } from './errno.ts'
 import { readHandle } from './read.ts'
 
 const AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
+
+const PIECE = 64 * 1024
 
 /** Milliseconds between two looks. */
 const PAUSE = 10
@@ -22,18 +26,39 @@ const PATIENCE = 3000
 /**
  * Opens a file or pipe for {@link readStream}. Throws what the system throws.
  *
- * @throws FileError NOT_A_FILE for a directory or block device
+ * @throws FileError NOT_A_FILE for a directory, and for a device that is no terminal: those end never,
+ *   or are larger than any memory
  */
 export async function openStream(path: string): Promise<FileHandle> {
   const handle = await open(path, AT_ONCE)
   try {
     const found = await handle.stat()
     if (found.isDirectory()) throw new FileError('NOT_A_FILE', `${path} is a directory`)
-    if (found.isBlockDevice()) throw new FileError('NOT_A_FILE', `${path} is a block device`)
+    const isDevice = found.isBlockDevice() || (found.isCharacterDevice() && !isEmpty(path, handle))
+    if (isDevice) throw new FileError('NOT_A_FILE', `${path} is a device`)
     return handle
   } catch (error) {
     await handle.close()
     throw error
+  }
+}
+
+/** A terminal, or the null device. */
+function isEmpty(path: string, handle: FileHandle): boolean {
+  return isatty(handle.fd) || path === devNull
+}
+
+/**
+ * All that comes, in pieces.
+ *
+ * @throws FileError IO where no program opens the other end of a fifo
+ */
+export async function* streamContent(handle: FileHandle, path: string): AsyncGenerator<Uint8Array> {
+  for (let isFirst = true; ; isFirst = false) {
+    const buffer = new Uint8Array(PIECE)
+    const size = await readStream(handle, buffer, path, isFirst)
+    if (size === 0) return
+    yield buffer.subarray(0, size)
   }
 }
 

@@ -3,13 +3,14 @@
  * on it. What cannot be read again is kept in a file without a name.
  */
 
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { equalBytes } from '../bytes/equal.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
 import { type NamelessFiles, openNameless } from './nameless.ts'
 import { readHandle } from './read.ts'
+import { openStream, streamContent } from './stream.ts'
 
 const BLOCK = 64 * 1024
 
@@ -31,11 +32,9 @@ export interface RepeatableFile extends Repeatable {
 export async function openRepeatable(path: string): Promise<RepeatableFile> {
   let handle: FileHandle | undefined
   try {
-    handle = await open(path, 'r')
-    const found = await handle.stat()
-    if (found.isDirectory()) throw new FileError('NOT_A_FILE', `${path} is a directory`)
-    if (found.isFile()) return repeatable(handle, path)
-    const kept = await keepStream(handle.createReadStream({ autoClose: false }), path)
+    handle = await openStream(path)
+    if ((await handle.stat()).isFile()) return repeatable(handle, path)
+    const kept = await keepStream(streamContent(handle, path), path)
     await handle.close()
     return kept
   } catch (error) {

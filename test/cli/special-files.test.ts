@@ -20,9 +20,9 @@ import { extsign } from './fake-context.ts'
 
 /** A line for each command, all of whose words with @ are files. */
 const LINES = [
-  'sysext @tree -o @new.raw --private-key @new.key --certificate @new.crt --os-release @os-release --metadata @manifest --name x --passphrase-file @text',
-  'confext @tree -o @new.raw --unsigned --name x --id _any --metadata @manifest',
-  'wrap @plain.erofs -o @new.raw --name x --private-key @new.key --certificate @new.crt',
+  'sysext @tree -o @new.raw --private-key @new.key --certificate @new.crt --os-release @os-release --metadata @manifest --name new --passphrase-file @text',
+  'confext @tree -o @new.raw --unsigned --name new --id _any --metadata @manifest',
+  'wrap @plain.erofs -o @new.raw --name new --private-key @new.key --certificate @new.crt',
   'request @1.raw -o @new.request',
   'request @1.raw -o @new.request --root @.',
   'sign @request.json -o @new.response --private-key @new.key --certificate @new.crt',
