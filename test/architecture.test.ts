@@ -170,6 +170,15 @@ test.each(OUTLETS)('$file is loaded where it may be, and only when it is needed'
   }
 })
 
+test('what runs together is waited for, whatever fails', () => {
+  // Promise.all throws while the others still use what its caller closes then.
+  const using = files.filter((file) => {
+    const code = withoutComments(readFileSync(join(src, file), 'utf8'))
+    return /\bPromise\.all\(/.test(code)
+  })
+  expect(using).toEqual(['files/all-of.ts'])
+})
+
 test('each package is imported in its own place only', () => {
   const misplaced = foreign
     .filter(({ target }) => !target.startsWith('node:') && !target.startsWith('../package.json'))

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /** The executable: the one place that touches the real process. */
 
-import { randomBytes } from 'node:crypto'
+import { fstatSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
+import { randomBytes } from '../crypto/random.ts'
+import { beforeFirstPartial, removeUnfinished } from '../files/partial.ts'
 import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
@@ -10,6 +12,9 @@ import { processOutput } from './process-output.ts'
 
 /** Milliseconds in which the reader may take the last words of an interrupted command. */
 const LAST_WORDS = 1000
+
+/** Milliseconds that work in progress has to remove its half-written files. */
+const CLEAN_UP = 5000
 
 /** Standard output or error could not be written, and not because its reader has gone. */
 let hasFailed = false
@@ -27,21 +32,49 @@ const stdout = processOutput(process.stdout, (error) => {
 })
 
 async function readInput(maximum: number): Promise<Uint8Array | undefined> {
-  const { readStream } = await import('./standard-input.ts')
-  return readStream(process.stdin, maximum)
+  const { readInputFile, readStream } = await import('./standard-input.ts')
+  return fstatSync(0).isFile() ? readInputFile(0, maximum) : readStream(process.stdin, maximum)
 }
 
 let interruption: AbortController | undefined
 
-/** The first Ctrl-C aborts, so that half-written files are removed; the second one ends at once. */
-function interrupts(): AbortSignal {
-  if (interruption) return interruption.signal
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => controller.abort())
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/**
+ * Removes what is half written and dies of the signal: unlike `process.exit`, that does not wait for
+ * a thread that waits for a file system.
+ */
+function endBy(signal: NodeJS.Signals): void {
+  removeUnfinished()
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+
+let isListening = false
+
+/**
+ * The first signal aborts a command that has asked for that, so that it can say what was done and
+ * what not. It has some seconds, or until the next signal. Any other command ends at once.
+ */
+function listen(): void {
+  if (isListening) return
+  isListening = true
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (!interruption || interruption.signal.aborted) return endBy(signal)
+      interruption.abort()
+      setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => endBy(signal))
+    })
   }
-  interruption = controller
-  return controller.signal
+}
+
+// Before there is something to remove, the system ends a process faster than a listener could.
+beforeFirstPartial(listen)
+
+function interrupts(): AbortSignal {
+  interruption ??= new AbortController()
+  listen()
+  return interruption.signal
 }
 
 /** All output was taken; or the command was interrupted, and its reader has had its time. */
@@ -65,7 +98,7 @@ const context: Context = {
   environment: process.env,
   cwd: process.cwd(),
   now: () => new Date(),
-  random: (size) => new Uint8Array(randomBytes(size)),
+  random: randomBytes,
   readInput,
   openInput: () => process.stdin,
   interrupts,
@@ -76,9 +109,6 @@ const context: Context = {
     },
   }),
 }
-
-/** Milliseconds that work in progress has to remove its half-written files. */
-const CLEAN_UP = 5000
 
 /** The last resort for an error that nothing has caught: work in progress ends as with Ctrl-C. */
 process.on('uncaughtException', (error) => {

@@ -17,15 +17,15 @@ interface KeyFields {
   readonly privateKeySource: string | undefined
 }
 
-const KEY_OUTLETS: Readonly<Record<string, string>> = {
-  command: 'it runs a program',
-  agent: 'it speaks to a signing agent',
-  pkcs11: 'it loads a PKCS#11 module',
-}
+const KEY_OUTLETS: ReadonlyMap<string, string> = new Map([
+  ['command', 'it runs a program'],
+  ['agent', 'it speaks to a signing agent'],
+  ['pkcs11', 'it loads a PKCS#11 module'],
+])
 
 /** What using a key would do besides reading a file. */
 export function outletOfKey({ privateKeySource = 'file' }: KeyFields): string | undefined {
-  return KEY_OUTLETS[privateKeySource]
+  return KEY_OUTLETS.get(privateKeySource)
 }
 
 /** The TPM of this machine, by whatever name. */

@@ -1,6 +1,7 @@
 /** Standard input read to its end, with an eye on how much there is. */
 
-import { joinSecret } from '../bytes/secret.ts'
+import { readSync } from 'node:fs'
+import { allocateSecret, copySecret, joinSecret } from '../bytes/secret.ts'
 
 /** All bytes of `stream`, or undefined where there are more than `maximum`. */
 export async function readStream(
@@ -19,5 +20,21 @@ export async function readStream(
   } finally {
     // It may be a secret.
     for (const chunk of chunks) chunk.fill(0)
+  }
+}
+
+/** The same of a file, of which the stream that Node makes keeps copies that cannot be overwritten. */
+export function readInputFile(descriptor: number, maximum: number): Uint8Array | undefined {
+  const buffer = allocateSecret(maximum + 1)
+  let size = 0
+  try {
+    for (;;) {
+      const count = readSync(descriptor, buffer, size, buffer.length - size, null)
+      if (count === 0) return copySecret(buffer.subarray(0, size))
+      size += count
+      if (size > maximum) return undefined
+    }
+  } finally {
+    buffer.fill(0, 0, size)
   }
 }

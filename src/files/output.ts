@@ -11,7 +11,7 @@ import { statfs, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
-import { isOurs, openPartial, type Partial, removeStalePartials } from './partial.ts'
+import { forgetPartial, isOurs, openPartial, type Partial, removeStalePartials } from './partial.ts'
 import { findReplaceable, Placement } from './placement.ts'
 import { syncDirectory } from './sync-directory.ts'
 
@@ -212,6 +212,7 @@ class PartialOutput implements Output {
     try {
       await this.#placement?.settle()
       this.#state = 'done'
+      forgetPartial(this.partialPath)
     } catch (error) {
       throw await this.explain(error)
     }
@@ -232,6 +233,7 @@ class PartialOutput implements Output {
     if (this.#state === 'open') await this.#handle.close().catch(() => undefined)
     this.#state = 'done'
     await unlink(this.partialPath).catch(() => undefined)
+    forgetPartial(this.partialPath)
   }
 }
 

@@ -5,7 +5,7 @@ import { type FileHandle, lstat, open, stat } from 'node:fs/promises'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
-import { readHandle } from './read.ts'
+import { openStream, readStream } from './stream.ts'
 
 export interface SmallFileOptions {
   /** Most bytes the file may have. Default 1 MiB. */
@@ -24,10 +24,7 @@ export async function readSmallFile(
   const maximum = options.maximum ?? 1024 * 1024
   let handle: FileHandle | undefined
   try {
-    handle = await open(path, 'r')
-    if ((await handle.stat()).isDirectory()) {
-      throw new FileError('NOT_A_FILE', `${path} is a directory`)
-    }
+    handle = await openStream(path)
     return await readToEnd(handle, path, maximum)
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })
@@ -113,7 +110,7 @@ async function readToEnd(handle: FileHandle, path: string, maximum: number): Pro
   for (;;) {
     // One byte more than is allowed tells a file that fits from one that does not.
     const buffer = new Uint8Array(Math.min(64 * 1024, maximum + 1 - size))
-    const bytesRead = await readHandle(handle, buffer, null)
+    const bytesRead = await readStream(handle, buffer, path, size === 0)
     if (bytesRead === 0) return new Uint8Array(Buffer.concat(parts))
     size += bytesRead
     if (size > maximum) {

@@ -3,14 +3,14 @@
  * on it. What cannot be read again is kept in a file without a name.
  */
 
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
 import { equalBytes } from '../bytes/equal.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
+import { type NamelessFiles, openNameless } from './nameless.ts'
 import { readHandle } from './read.ts'
+import { openStream, streamContent } from './stream.ts'
 
 const BLOCK = 64 * 1024
 
@@ -32,11 +32,9 @@ export interface RepeatableFile extends Repeatable {
 export async function openRepeatable(path: string): Promise<RepeatableFile> {
   let handle: FileHandle | undefined
   try {
-    handle = await open(path, 'r')
-    const found = await handle.stat()
-    if (found.isDirectory()) throw new FileError('NOT_A_FILE', `${path} is a directory`)
-    if (found.isFile()) return repeatable(handle, path)
-    const kept = await keepStream(handle.createReadStream({ autoClose: false }), path)
+    handle = await openStream(path)
+    if ((await handle.stat()).isFile()) return repeatable(handle, path)
+    const kept = await keepStream(streamContent(handle, path), path)
     await handle.close()
     return kept
   } catch (error) {
@@ -50,18 +48,15 @@ export async function keepStream(
   stream: AsyncIterable<Uint8Array>,
   name: string,
 ): Promise<RepeatableFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'extsign-'))
-  let handle: FileHandle | undefined
+  let files: NamelessFiles | undefined
   try {
-    handle = await open(join(folder, 'kept'), 'wx+', 0o600)
-    await rm(folder, { recursive: true, force: true })
+    files = await openNameless(1)
+    const [handle] = files.handles as [FileHandle] // as many as asked for
     for await (const bytes of stream) await handle.appendFile(bytes)
-    return repeatable(handle, name)
+    return { ...repeatable(handle, name), close: files.close }
   } catch (error) {
-    await handle?.close()
+    await files?.close()
     throw toFileError(error, { path: `a copy of ${name}`, verb: 'write' })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
   }
 }
 

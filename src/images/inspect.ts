@@ -14,7 +14,6 @@ import { evaluateImagePolicy } from '../formats/image-policy-decision.ts'
 import type { VeritySuperblock } from '../formats/verity/superblock.ts'
 import { treeGeometry } from '../formats/verity/tree-geometry.ts'
 import { interruptedChange, judgeJournal } from './checks/interrupted-change.ts'
-import { readSuperblock } from './checks/subject.ts'
 import type {
   FilesystemSummary,
   Inspection,
@@ -48,8 +47,7 @@ export async function inspectImage(path: string): Promise<Inspection> {
 }
 
 async function describe(image: OpenImage): Promise<Inspection> {
-  const { gpt, hash, sidecars } = image
-  const superblock = hash && (await readSuperblock(hash.source))
+  const { gpt, superblock, sidecars, disguise } = image
   const verity = resultOf(superblock)
   const rootHashes = await collectRootHashes(image)
   const contents = await readContents(image, undefined)
@@ -91,6 +89,7 @@ async function describe(image: OpenImage): Promise<Inspection> {
       ...problemOf('verity superblock', superblock),
       ...problemOf('signature partition', rootHashes.partition),
       ...rootHashes.signatures.flatMap(({ where, message }) => problemOf(where, message)),
+      ...(disguise ? [{ structure: 'file system', message: disguise.found }] : []),
       ...problemOf('file system', contents),
       ...releases.flatMap(({ path, release }) => problemOf(path ?? 'release file', release)),
     ],

@@ -2,7 +2,7 @@
 
 import { toHex } from '../bytes/hex.ts'
 import { parseImagePolicy } from '../formats/image-policy.ts'
-import { extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
+import { contentType, extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
 import { type Check, type Finding, judge, runChecks, type Verdict } from './checks/finding.ts'
 import { excuseInterrupted, interruptedChange } from './checks/interrupted-change.ts'
 import { predictReaders } from './checks/predict-readers.ts'
@@ -19,6 +19,7 @@ import { partitions, partitionTable } from './checks/table.ts'
 import { unusedSpace } from './checks/unused-space.ts'
 import { data, hashTree, rootHash, veritySuperblock } from './checks/verity.ts'
 import { openImage } from './read/open-image.ts'
+import type { JournalBeside } from './read/pending-change.ts'
 import type { VerifyOptions } from './verify-options.ts'
 
 export interface Verification {
@@ -29,6 +30,11 @@ export interface Verification {
    * finished. `wrong`: something is.
    */
   readonly verdict: Verdict
+  /**
+   * The journal beside the image, where it says that a change of it is not finished, or may say so
+   * and cannot be read. The verdict is not `ok` then.
+   */
+  readonly pendingChange?: string
   /** In the order of {@link CHECKS}; checks with nothing to look at are left out. */
   readonly findings: readonly Finding[]
   /** Computed from the image, lower-case hexadecimal; absent where there is no hash tree. */
@@ -41,6 +47,7 @@ export interface Verification {
 export const SEAL_CHECKS: readonly Check<Subject>[] = [
   partitionTable,
   partitions,
+  contentType,
   unusedSpace,
   sidecars,
   veritySuperblock,
@@ -85,9 +92,11 @@ export async function verifyImage(
     const subject = await examine(image, options)
     const found = await runChecks(subject, CHECKS)
     const findings = await excuseInterrupted(subject, found, CHECKS)
+    const { journal } = image
     return {
       path,
       verdict: judge(findings),
+      ...(journal && isOpen(journal) && { pendingChange: journal.path }),
       findings,
       ...(subject.tree && { rootHash: toHex(subject.tree.rootHash) }),
       readers: predictReaders(subject, found),
@@ -95,4 +104,8 @@ export async function verifyImage(
   } finally {
     await image.close()
   }
+}
+
+function isOpen({ kind }: JournalBeside): boolean {
+  return kind === 'pending' || kind === 'unreadable'
 }

@@ -2,24 +2,23 @@
 
 import { realpathSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { viewOf } from '../bytes/struct.ts'
 import { FormatError } from '../errors.ts'
 import { openFileSource } from '../files/file-source.ts'
-import { BLOCK_SIZE, MAGIC, SUPERBLOCK_OFFSET } from '../formats/erofs/layout.ts'
+import { BLOCK_SIZE } from '../formats/erofs/layout.ts'
+import { type Probe, probe } from '../formats/probe/index.ts'
 import type { FileContent } from '../tree/model.ts'
 import type { ImageResult, WrapOptions } from './options.ts'
 import { ordered } from './pipeline/ordered.ts'
 import { createPool, type Pool } from './pipeline/pool.ts'
 import { readContent } from './pipeline/read-content.ts'
 import { type AssemblyTools, assembleImage } from './write/assemble.ts'
+import { ambivalent } from './write/assert-mountable.ts'
 import { Batch } from './write/filesystem/batch.ts'
-
-const SQUASHFS_MAGIC = 0x73717368
 
 /**
  * Wraps an EROFS or squashfs file, as it is, into an image and, with `signing`, signs it.
  *
- * @throws FormatError where the file is neither, FileError, KeyError; nothing is left behind then.
+ * @throws FormatError where the file is neither, or something else as well; FileError, KeyError; nothing is left behind then.
  */
 export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult> {
   const { filesystem, onProgress } = options
@@ -43,11 +42,11 @@ export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult>
   }
 }
 
-/** The file, once its first bytes have shown that it is a file system systemd mounts. */
+/** The file, once it has been shown to be a file system systemd mounts, and nothing else. */
 async function openFilesystemFile(path: string): Promise<FileContent> {
   const source = await openFileSource(path)
   try {
-    assertFilesystem(await source.read(0, Math.min(source.size, BLOCK_SIZE)), path)
+    assertFilesystem(await probe(source, true), path)
   } finally {
     await source.close()
   }
@@ -57,14 +56,14 @@ async function openFilesystemFile(path: string): Promise<FileContent> {
   return { kind: 'file', size: source.size, path: real, identity }
 }
 
-function assertFilesystem(start: Uint8Array, path: string): void {
-  const view = viewOf(start)
-  const isErofs =
-    start.length >= SUPERBLOCK_OFFSET + 4 && view.getUint32(SUPERBLOCK_OFFSET, true) === MAGIC
-  if (isErofs || (start.length >= 4 && view.getUint32(0, true) === SQUASHFS_MAGIC)) return
-  throw new FormatError('file system', 'BAD_MAGIC', `${path} is neither EROFS nor squashfs`, {
-    hint: 'extsign sysext and extsign confext build an image from a folder',
-  })
+function assertFilesystem({ types }: Probe, path: string): void {
+  const known = types.filter(({ name }) => name === 'erofs' || name === 'squashfs')
+  if (known.length === 0) {
+    throw new FormatError('file system', 'BAD_MAGIC', `${path} is neither EROFS nor squashfs`, {
+      hint: 'extsign sysext and extsign confext build an image from a folder',
+    })
+  }
+  if (types.length > 1) throw ambivalent(types, path)
 }
 
 async function copyBlocks(

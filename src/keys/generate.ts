@@ -9,6 +9,7 @@ import { commitOutputs } from '../files/output.ts'
 import { createOutputs } from '../files/outputs.ts'
 import { formatPem } from '../formats/x509/pem.ts'
 import { fingerprintOf } from './certificate.ts'
+import { viewOf } from './key-material.ts'
 import type { KeyAlgorithm, KeyPair } from './make-key-pair.ts'
 
 export type { KeyAlgorithm } from './make-key-pair.ts'
@@ -122,8 +123,8 @@ function assertOptions(
 /** Another library than the one that made the pair must open it before it is handed out. */
 function assertUsable({ privateKeyPem, certificate }: KeyPair, passphrase?: Uint8Array): void {
   const key = createPrivateKey({
-    key: Buffer.from(privateKeyPem.buffer, privateKeyPem.byteOffset, privateKeyPem.byteLength),
-    ...(passphrase ? { passphrase: Buffer.from(passphrase) } : {}),
+    key: viewOf(privateKeyPem),
+    ...(passphrase ? { passphrase: viewOf(passphrase) } : {}),
   })
   const parsed = new X509Certificate(certificate)
   if (!parsed.checkPrivateKey(key) || !parsed.verify(parsed.publicKey)) {

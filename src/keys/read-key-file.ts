@@ -1,10 +1,9 @@
 /** Reading small files that hold keys: bounded, and pipes are welcome (`--private-key <(…)`). */
 
-import { open } from 'node:fs/promises'
 import { allocateSecret, copySecret } from '../bytes/secret.ts'
-import { KeyError } from '../errors.ts'
+import { FileError, KeyError } from '../errors.ts'
 import { errnoOf } from '../files/errno.ts'
-import { readHandle } from '../files/read.ts'
+import { openStream, readStream } from '../files/stream.ts'
 
 /** Far more than any key, certificate bundle or passphrase needs. */
 const MAX_SIZE = 1024 * 1024
@@ -24,14 +23,15 @@ export interface KeyFile {
  */
 export async function readKeyFile(path: string, what: string): Promise<KeyFile> {
   try {
-    const handle = await open(path, 'r')
+    const handle = await openStream(path)
     try {
       const { mode } = await handle.stat()
       const buffer = allocateSecret(MAX_SIZE + 1)
       let size = 0
       try {
         while (size < buffer.length) {
-          const bytesRead = await readHandle(handle, buffer.subarray(size, size + 65536), null)
+          const room = buffer.subarray(size, size + 65536)
+          const bytesRead = await readStream(handle, room, path, size === 0)
           if (bytesRead === 0) break
           size += bytesRead
         }
@@ -57,6 +57,9 @@ function isReadableByOthers(mode: number): boolean {
 }
 
 function explain(error: unknown, path: string, what: string): unknown {
+  if (error instanceof FileError) {
+    return new KeyError('UNREADABLE', `cannot read ${what}: ${error.message}`, { cause: error })
+  }
   const errno = errnoOf(error)
   if (errno === undefined) return error
   if (errno === 'ENOENT' || errno === 'ENOTDIR') {

@@ -90,7 +90,7 @@ async function readSignature(path: string): Promise<ReadSignature | FormatError>
   try {
     const image = await openImage(path)
     try {
-      const [signature] = (await collectRootHashes(image)).signatures
+      const { signature } = (await collectRootHashes(image)).reader
       const problems = judgeJournal(image.journal)?.problems ?? []
       return { signature, unfinished: problems.map(({ found }) => found) }
     } finally {

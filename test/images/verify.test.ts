@@ -39,6 +39,7 @@ describe('a sound image', () => {
     expect(result.findings.map(({ check }) => check)).toEqual([
       'partition table',
       'partitions',
+      'content type',
       'unused space',
       'verity superblock',
       'data',

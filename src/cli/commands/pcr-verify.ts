@@ -1,5 +1,6 @@
 /** `extsign pcr verify FILE`. */
 
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { toFileError } from '../../files/errno.ts'
 import { readHandle } from '../../files/read.ts'
@@ -62,8 +63,10 @@ export const pcrVerify = defineCommand({
 /** Images start with `MZ`, which no JSON does. */
 async function startsLikePe(path: string): Promise<boolean> {
   try {
-    const handle = await open(path, 'r')
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
+      // A pipe can be read once only, and is JSON then.
+      if (!(await handle.stat()).isFile()) return false
       const start = Buffer.alloc(2)
       await readHandle(handle, start, 0)
       return start.toString('latin1') === 'MZ'

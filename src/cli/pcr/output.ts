@@ -1,6 +1,7 @@
 /** Where the results of `pcr sign`, `policy-digest` and `join` go. */
 
 import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { FileError } from '../../errors.ts'
 import { createOutput } from '../../files/output.ts'
 import { formatJsonText } from '../../formats/json-text.ts'
 import type { PcrSignatureDocument } from '../../formats/pcr-signature-document.ts'
@@ -54,7 +55,9 @@ export async function writeSignatures(
   try {
     await made?.write(encodeUtf8(text), 0)
     if (output !== undefined && placement) await place(placement, output, values)
-    await made?.commit()
+    await made?.commit().catch((error) => {
+      throw output === undefined ? error : alsoWritten(error, output)
+    })
   } finally {
     await made?.abort()
   }
@@ -71,6 +74,13 @@ function describePlaced(output: string, profiles: readonly ProfileSignatures[]):
   return `${printable(output)}: signatures of ${signatures} states\n${formatPairs([
     ['next', 'sign it for Secure Boot: its content has changed, and with it PCR 4'],
   ])}`
+}
+
+/** The UKI comes first, as it may have no room; it is not taken back. */
+function alsoWritten(error: unknown, output: string): unknown {
+  if (!(error instanceof FileError)) return error
+  const { code, message, hint, cause } = error
+  return new FileError(code, `${message}; ${output} is written`, { hint, cause })
 }
 
 async function place(

@@ -96,6 +96,17 @@ export const INCOMPAT = {
   METABOX: 0x100,
 } as const
 
+/**
+ * Values of `inos` that are a magic of Minix, of either byte order, at the place where Minix has it.
+ * libblkid 2.41 then finds two file systems and names none, so systemd 257 refuses the image.
+ */
+const MINIX_MAGICS: readonly number[] = [0x137f, 0x138f, 0x7f13, 0x8f13]
+
+/** What `inos` says of so many inodes: one more where the number itself would be misread. */
+export function storedInodeCount(inodes: number): number {
+  return MINIX_MAGICS.includes(inodes & 0xffff) ? inodes + 1 : inodes
+}
+
 /** The block size we write; readers accept 512 bytes to 64 KiB. */
 export const BLOCK_SIZE = 4096
 export const BLKSZBITS = 12

@@ -24,6 +24,7 @@ import {
 import { canonicalEntries, checkRanges, type GptPartition, readPartitions } from './partitions.ts'
 import { probeSectorSize } from './probe.ts'
 import { compareStruct, compareZeros, type GptProblem } from './problems.ts'
+import { findRefusal } from './reader-refusal.ts'
 import { hasPlausibleSize, readTableCopy, type TableCopy } from './table-copy.ts'
 
 /** A partition table as read. */
@@ -32,8 +33,8 @@ export interface Gpt {
   readonly diskGuid: string
   /** The copy whose content is reported: the backup only where the primary is broken. */
   readonly copy: 'primary' | 'backup'
-  /** Whether libblkid takes that copy; where it takes neither, readers see no table at all. */
-  readonly sound: boolean
+  /** Why readers see no table at all, or refuse it; undefined where they take that copy. */
+  readonly refusal: string | undefined
   readonly firstUsableLba: bigint
   readonly lastUsableLba: bigint
   /** Number of entries in the array, used or not. */
@@ -65,7 +66,7 @@ export async function decodeGpt(source: Source): Promise<Gpt> {
     sectorSize,
     diskGuid: table.header.diskGuid,
     copy: table.kind,
-    sound: table.sound,
+    refusal: findRefusal(await source.read(0, sectorSize), table),
     firstUsableLba: table.header.firstUsableLba,
     lastUsableLba: table.header.lastUsableLba,
     entryCount: table.header.numberOfEntries,

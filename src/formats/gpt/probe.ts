@@ -34,6 +34,8 @@ export async function probeSectorSize(source: Source): Promise<SectorSize> {
     const lba = Math.floor(source.size / size) - 1
     if (isHeader(await source.read(lba * size, GptHeader.size), lba)) return size
   }
+  // Where it finds none, systemd takes sectors of 512 bytes, and libblkid looks at no revision.
+  if (equalBytes(head.subarray(512, 520), HEADER_SIGNATURE)) return 512
   throw new FormatError('gpt', 'BAD_MAGIC', 'header signature missing', { offset: 512 })
 }
 

@@ -10,17 +10,32 @@ import {
 } from '../../formats/release/index.ts'
 import { attempt, failureOf, resultOf } from '../read/attempt.ts'
 import type { ImageRelease } from '../read/contents.ts'
+import { mountedType } from '../read/probe-image.ts'
 import type { Check, Problem } from './finding.ts'
 import type { Subject } from './subject.ts'
 
 const PORTABLE_BLOCK_SIZE = 4096
 const UNPROVEN: readonly string[] = ['UNSUPPORTED', 'TOO_LARGE']
 
+/** What is read here is what systemd mounts: libblkid names it, and nothing else. */
+export const contentType: Check<Subject> = {
+  name: 'content type',
+  async run({ image: { probes, disguise } }) {
+    if (!probes) return undefined
+    if (disguise) {
+      const { found, offset, certain } = disguise
+      const unproven = !certain && { unproven: true as const }
+      return { problems: [{ expected: 'one file system', found, offset, ...unproven }] }
+    }
+    return { problems: [], note: mountedType(probes) ?? 'none that libblkid knows' }
+  },
+}
+
 export const filesystem: Check<Subject> = {
   name: 'file system',
   async run({ image, contents, superblock }) {
     const { data, filesystem: type } = image
-    if (!data) return undefined
+    if (!data || image.disguise) return undefined
     if (type === undefined) {
       const found = 'neither: what is in it has not been looked at'
       return {

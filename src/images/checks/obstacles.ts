@@ -1,48 +1,153 @@
 /** What makes an image useless to systemd, whoever signed it. */
 
+import { equalBytes } from '../../bytes/equal.ts'
 import { COMPAT } from '../../formats/erofs/layout.ts'
 import { findFieldProblem } from '../../formats/release/index.ts'
-import { resultOf } from '../read/attempt.ts'
+import { failureOf, resultOf } from '../read/attempt.ts'
 import type { FilesystemContents, ImageRelease } from '../read/contents.ts'
 import type { Finding } from './finding.ts'
 import type { Subject } from './subject.ts'
 
+/** A reason for which systemd refuses the image, or may refuse it. */
+export interface Obstacle {
+  /** False where more than is looked at here decides. */
+  readonly certain: boolean
+  readonly reason: string
+}
+
 /** What comes of a failed check. What readers do not check, or check in another way, is left out. */
 const OBSTACLES: ReadonlyMap<string, string> = new Map([
-  ['verity superblock', 'the hash tree cannot be activated'],
-  ['root hash', 'the hash tree is not the one the image is known by'],
+  ['merge', 'it does not fit the target and is left out'],
+])
+/** The same where the hash tree is used. */
+const DAMAGES: ReadonlyMap<string, string> = new Map([
   ['hash tree', 'reading what its damaged blocks cover gives EIO'],
   ['data', 'reading its damaged blocks gives EIO'],
-  ['merge', 'it does not fit the target and is left out'],
 ])
 
 /** Up to this size of a block, libblkid 2.41 and 2.42 compute another checksum than the kernel. */
 const LARGEST_MISREAD_BLOCK = 1024
+/** Larger ones than a page are refused, and no page is smaller. */
+const SMALLEST_PAGE = 4096
+/** Architectures whose pages are never larger. */
+const SMALL_PAGES: readonly (string | undefined)[] = ['x86-64', 'x86', 's390x', 'riscv64', 'arm']
+/** The file systems that systemd mounts from an image. */
+const MOUNTABLE = ['btrfs', 'erofs', 'ext4', 'f2fs', 'squashfs', 'vfat', 'xfs']
 
-/** The first thing because of which systemd has no use for the image, or undefined. */
-export function findObstacle(
-  { image, contents }: Subject,
-  findings: readonly Finding[],
-): string | undefined {
-  if (image.gpt && !image.gpt.sound) return 'ENOPKG: neither copy of the partition table is sound'
-  const failed = findings.filter((finding) => !finding.ok && !finding.unproven)
-  const obstacle = failed
-    .map(({ check }) => OBSTACLES.get(check))
-    .find((found) => found !== undefined)
-  const value = resultOf(contents)
-  return obstacle ?? (value && findObstacleInside(value))
+/** Everything because of which systemd has no use for the image, in the order in which it looks. */
+export function findObstacles(subject: Subject, findings: readonly Finding[]): Obstacle[] {
+  return [
+    ...findInTable(subject),
+    ...findFailed(subject, findings),
+    ...findInSeal(subject),
+    ...findInType(subject),
+    ...findInContents(subject),
+  ]
 }
 
-function findObstacleInside(contents: FilesystemContents): string | undefined {
+function findInTable({ image: { gpt, selection, disguise } }: Subject): Obstacle[] {
+  const obstacles: Obstacle[] = []
+  if (disguise?.place === 'whole') obstacles.push(ofDisguise(disguise))
+  if (gpt?.refusal) obstacles.push(refuse(`ENOPKG: ${gpt.refusal}`))
+  if (selection?.objection) obstacles.push(selection.objection)
+  return obstacles
+}
+
+function findInSeal({ image, superblock, tree, rootHashes: { reader } }: Subject): Obstacle[] {
+  if (!image.data || !image.hash) return []
+  if (reader.objection) return [reader.objection]
+  // Nothing states a root hash: then the tree is not used, and may be what it likes.
+  if (!reader.rootHash) return []
+  const failure = failureOf(superblock)
+  if (failure) {
+    // Bytes that must be zero are looked at by nobody else.
+    return [{ certain: failure.code !== 'BAD_VALUE', reason: 'the hash tree cannot be activated' }]
+  }
+  const value = resultOf(superblock)
+  if (!tree) return [refuse('the hash tree cannot be activated')]
+  const size = Math.max(value?.dataBlockSize ?? 0, value?.hashBlockSize ?? 0)
+  if (size > SMALLEST_PAGE)
+    return [ofPages(image.architecture, `the hash tree has blocks of ${size} bytes`)]
+  if (equalBytes(tree.rootHash, reader.rootHash)) return []
+  return [refuse('the hash tree is not the one the image is known by')]
+}
+
+function findInType({ image: { disguise, probes, filesystem } }: Subject): Obstacle[] {
+  if (!probes) return []
+  if (disguise) return disguise.place === 'whole' ? [] : [ofDisguise(disguise)]
+  const { verdict, certain } = probes.mounted
+  if (filesystem === 'erofs') return []
+  if (verdict.kind !== 'type') {
+    return [{ certain, reason: 'EAFNOSUPPORT: libblkid recognizes no file system' }]
+  }
+  const { name } = verdict.type
+  if (!MOUNTABLE.includes(name)) {
+    return [{ certain, reason: `EIDRM: systemd mounts no ${name} from an image` }]
+  }
+  return [{ certain: false, reason: `${name}: its contents are not looked at` }]
+}
+
+function ofDisguise({
+  found,
+  certain,
+  mounts,
+}: NonNullable<Subject['image']['disguise']>): Obstacle {
+  // What is mounted instead has not been looked at.
+  return { certain: certain && !(mounts && MOUNTABLE.includes(mounts)), reason: found }
+}
+
+function findFailed({ rootHashes }: Subject, findings: readonly Finding[]): Obstacle[] {
+  return findings.flatMap((finding) => {
+    if (finding.ok || finding.unproven) return []
+    const damage = rootHashes.reader.rootHash ? DAMAGES.get(finding.check) : undefined
+    const reason = damage ?? OBSTACLES.get(finding.check)
+    return reason === undefined ? [] : [refuse(reason)]
+  })
+}
+
+function findInContents({ image, contents }: Subject): Obstacle[] {
+  const failure = failureOf(contents)
+  if (failure) {
+    const isRead = failure.code !== 'UNSUPPORTED' && failure.code !== 'TOO_LARGE'
+    return [{ certain: isRead, reason: `the file system: ${failure.fact}` }]
+  }
+  const value = resultOf(contents)
+  return value ? findInside(value, image.architecture) : []
+}
+
+function findInside(contents: FilesystemContents, architecture: string | undefined): Obstacle[] {
   const { blockSize, superblock } = contents.erofs
   if (blockSize <= LARGEST_MISREAD_BLOCK && (superblock.featureCompat & COMPAT.SB_CHKSUM) !== 0) {
-    return `EAFNOSUPPORT: libblkid does not recognize EROFS with a checksum and blocks of ${blockSize} bytes`
+    return [
+      refuse(
+        `EAFNOSUPPORT: libblkid does not recognize EROFS with a checksum and blocks of ${blockSize} bytes`,
+      ),
+    ]
   }
-  if (contents.hasOsRelease) return 'ENOMEDIUM: with usr/lib/os-release it is no extension'
-  if (contents.releases.length === 0) return NOT_AN_EXTENSION
+  if (blockSize > SMALLEST_PAGE)
+    return [ofPages(architecture, `EROFS has blocks of ${blockSize} bytes`)]
+  if (contents.hasOsRelease) {
+    return [refuse('ENOMEDIUM: with usr/lib/os-release it is no extension')]
+  }
+  if (contents.releases.length === 0) return [refuse(NOT_AN_EXTENSION)]
   const hierarchy = findHierarchyObstacle(contents)
-  if (hierarchy !== undefined) return hierarchy
-  return contents.releases.map(findReleaseObstacle).find((found) => found !== undefined)
+  if (hierarchy !== undefined) return [refuse(hierarchy)]
+  return contents.releases.flatMap((release) => {
+    const reason = findReleaseObstacle(release)
+    return reason ? [refuse(reason)] : []
+  })
+}
+
+/** Blocks that only machines with larger pages take. */
+function ofPages(architecture: string | undefined, what: string): Obstacle {
+  return {
+    certain: SMALL_PAGES.includes(architecture),
+    reason: `EINVAL: ${what}, more than a page of ${SMALLEST_PAGE}`,
+  }
+}
+
+function refuse(reason: string): Obstacle {
+  return { certain: true, reason }
 }
 
 /** systemd-sysext passes by what is not there, and gives up over what is there and no directory. */

@@ -10,7 +10,7 @@ import { DEFAULT_POLICIES, parseImagePolicy } from '../../formats/image-policy.t
 import { evaluateImagePolicy } from '../../formats/image-policy-decision.ts'
 import { foundPartitions } from '../read/found-partitions.ts'
 import type { Finding } from './finding.ts'
-import { findObstacle } from './obstacles.ts'
+import { findObstacles } from './obstacles.ts'
 import { predictKernel } from './predict-kernel.ts'
 import { predictUserspace } from './predict-userspace.ts'
 import type { Answer, ReaderVerdict } from './reader-verdict.ts'
@@ -22,10 +22,22 @@ export function predictReaders(
   findings: readonly Finding[],
 ): readonly ReaderVerdict[] {
   const readers = predictSignatures(subject)
+  return [...readers, { reader: 'systemd', ...predictSystemd(subject, readers, findings) }]
+}
+
+/** A refusal comes first, then what is not known. */
+function predictSystemd(
+  subject: Subject,
+  readers: readonly [ReaderVerdict, ReaderVerdict],
+  findings: readonly Finding[],
+): Answer {
   const policy = decide(subject, readers)
-  const obstacle = policy.verdict === 'refuses' ? undefined : findObstacle(subject, findings)
-  const systemd = obstacle ? ({ verdict: 'refuses', reason: obstacle } as const) : policy
-  return [...readers, { reader: 'systemd', ...systemd }]
+  if (policy.verdict === 'refuses') return policy
+  const obstacles = findObstacles(subject, findings)
+  const refusal = obstacles.find(({ certain }) => certain)
+  if (refusal) return { verdict: 'refuses', reason: refusal.reason }
+  const [doubt] = obstacles
+  return doubt ? { verdict: 'unproven', reason: doubt.reason } : policy
 }
 
 /** What systemd makes of the policy alone, whatever else is wrong with the image. */
@@ -37,7 +49,7 @@ function predictSignatures({
   rootHashes,
   options,
 }: Subject): readonly [ReaderVerdict, ReaderVerdict] {
-  const [signature] = rootHashes.signatures
+  const { signature } = rootHashes.reader
   const { certificates = [], trust } = options
   const keyrings = [...certificates, ...(trust?.certificates ?? [])]
   return [
@@ -48,7 +60,7 @@ function predictSignatures({
 
 /** The outcome under the policy that was given, or else the one systemd uses for such an image. */
 function decide(
-  { image, options }: Subject,
+  { image, options, rootHashes }: Subject,
   [kernel, userspace]: readonly [ReaderVerdict, ReaderVerdict],
 ): Answer {
   const answer = (verdict: Answer['verdict'], reason: string): Answer => ({ verdict, reason })
@@ -75,8 +87,14 @@ function decide(
         : answer('refuses', 'EDESTADDRREQ: neither kernel nor userspace accepts the signature')
     }
   }
-  if (unsigned)
-    return answer('accepts', 'with its hash tree, whoever signed it: the policy allows it')
+  if (unsigned) {
+    return rootHashes.reader.rootHash
+      ? answer('accepts', 'with its hash tree, whoever signed it: the policy allows it')
+      : answer(
+          'accepts',
+          'without its hash tree, for nothing states a root hash: the policy allows it',
+        )
+  }
   if (allowed.includes('unprotected')) {
     return answer('accepts', 'without any protection: the policy allows it')
   }

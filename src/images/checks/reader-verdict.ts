@@ -7,8 +7,11 @@ import type { FoundSignature } from '../read/root-hash-claims.ts'
 /** What one reader does with the image. */
 export interface ReaderVerdict {
   readonly reader: 'kernel' | 'userspace' | 'systemd'
-  /** `depends` where it is up to certificates that were not given. */
-  readonly verdict: 'accepts' | 'refuses' | 'depends'
+  /**
+   * `depends` where it is up to certificates that were not given, `unproven` where it is up to what
+   * is not looked at here, such as the content of squashfs.
+   */
+  readonly verdict: 'accepts' | 'refuses' | 'depends' | 'unproven'
   readonly reason: string
 }
 

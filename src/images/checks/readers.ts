@@ -11,7 +11,11 @@ import type { Subject } from './subject.ts'
 export const sidecars: Check<Subject> = {
   name: 'files beside the image',
   async run({ image }) {
-    const { verity, paths } = image.sidecars
+    const { verity, paths, stray } = image.sidecars
+    if (image.gpt && stray) {
+      const expected = `no root hash of another partition than ${image.designator}`
+      return { problems: [{ expected, found: stray }] }
+    }
     if (paths.length === 0) return undefined
     if (image.gpt && verity) {
       const expected = 'a hash tree in the image or beside it, not both'

@@ -1,8 +1,8 @@
 /** An image with everything the checks want to know about it, each thing read once. */
 
-import { decodeVeritySuperblock, type VeritySuperblock } from '../../formats/verity/superblock.ts'
+import type { VeritySuperblock } from '../../formats/verity/superblock.ts'
 import { treeGeometry } from '../../formats/verity/tree-geometry.ts'
-import { type Attempt, attempt, resultOf } from '../read/attempt.ts'
+import { type Attempt, resultOf } from '../read/attempt.ts'
 import { type FilesystemContents, readContents } from '../read/contents.ts'
 import type { OpenImage } from '../read/open-image.ts'
 import { collectRootHashes, type RootHashes } from '../read/root-hash-claims.ts'
@@ -35,8 +35,7 @@ export async function examine(
   options: VerifyOptions,
   depth: Depth = { data: true, contents: true },
 ): Promise<Subject> {
-  const { data, hash } = image
-  const superblock = hash && (await readSuperblock(hash.source))
+  const { data, hash, superblock } = image
   const value = resultOf(superblock)
   const fits = value !== undefined && findSizeProblems(image, value).length === 0
   const tree =
@@ -58,16 +57,6 @@ export async function examine(
     rootHashes: await collectRootHashes(image),
     contents: depth.contents ? await readContents(image, options.kind) : undefined,
   }
-}
-
-/** The superblock at the start of a hash partition. */
-export function readSuperblock(source: {
-  readonly size: number
-  read(offset: number, length: number): Promise<Uint8Array>
-}): Promise<Attempt<VeritySuperblock>> {
-  return attempt(async () =>
-    decodeVeritySuperblock(await source.read(0, Math.min(source.size, 512))),
-  )
 }
 
 /** Whether data and tree are larger than the partitions that should hold them. */

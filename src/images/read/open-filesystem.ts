@@ -17,9 +17,16 @@ export interface ImageFilesystem {
  * @throws ImageError NOT_FOUND where there is none; FormatError where it is not one we can read.
  */
 export async function openFilesystem(image: OpenImage): Promise<ImageFilesystem> {
-  const { data, filesystem, path, designator } = image
+  const { data, filesystem, disguise, path, designator } = image
   if (!data) {
     throw new ImageError('NOT_FOUND', `${path} has no partition with a root or usr tree`)
+  }
+  if (disguise) {
+    const { found, offset } = disguise
+    throw new FormatError('file system', 'BAD_VALUE', `${path} holds ${found}`, {
+      offset,
+      hint: 'what would be shown is not what a machine mounts',
+    })
   }
   switch (filesystem) {
     case 'erofs':

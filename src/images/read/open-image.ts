@@ -7,12 +7,24 @@
 
 import { basename } from 'node:path'
 import { type Source, sliceSource } from '../../bytes/source.ts'
-import { viewOf } from '../../bytes/struct.ts'
 import { FormatError } from '../../errors.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
-import { MAGIC, SUPERBLOCK_OFFSET } from '../../formats/erofs/layout.ts'
 import { type Designator, decodeGpt, type Gpt, type GptPartition } from '../../formats/gpt/index.ts'
+import { probe } from '../../formats/probe/index.ts'
+import {
+  decodeVeritySuperblock,
+  VERITY_SUPERBLOCK_SIZE,
+  type VeritySuperblock,
+} from '../../formats/verity/superblock.ts'
+import { type Attempt, attempt, resultOf } from './attempt.ts'
 import { findJournal, type JournalBeside } from './pending-change.ts'
+import {
+  type Disguise,
+  findDisguise,
+  type ImageProbes,
+  mountedType,
+  probeImage,
+} from './probe-image.ts'
 import { type Selection, selectPartitions } from './select-partitions.ts'
 import { readSidecars, type Sidecars } from './sidecars.ts'
 
@@ -41,15 +53,19 @@ export interface OpenImage {
   /** The file system; undefined where the table leads to none. */
   readonly data: Part | undefined
   readonly filesystem: 'erofs' | 'squashfs' | undefined
+  /** What libblkid takes the parts for; undefined where the table leads to no file system. */
+  readonly probes: ImageProbes | undefined
+  /** Why systemd mounts something else, or nothing; `filesystem` is undefined then. */
+  readonly disguise: Disguise | undefined
   readonly hash: Part | undefined
+  /** Undefined where there is no hash tree. */
+  readonly superblock: Attempt<VeritySuperblock> | undefined
   readonly signature: Part | undefined
   readonly sidecars: Sidecars
   /** What lies beside it under the name of its journal. Its bytes are read as they are. */
   readonly journal: JournalBeside | undefined
   close(): Promise<void>
 }
-
-const SQUASHFS_MAGIC = 0x73717368
 
 /**
  * Opens an image and the files beside it. Close it.
@@ -76,12 +92,24 @@ export async function readImage(
   let sidecars: Sidecars | undefined
   try {
     const gpt = await readTable(file)
-    const selection = gpt && selectPartitions(gpt.partitions)
+    const selection = gpt && selectPartitions(gpt)
     const selected = selection?.selected
     const designator = selected?.designator ?? 'root'
     sidecars = await readSidecars(path, designator)
     const { verity } = sidecars
     const data = selected ? partOf(file, selected.data) : gpt ? undefined : wholeFile(file)
+    const hash = gpt ? partOf(file, selected?.hash) : verity && wholeFile(verity)
+    const superblock = hash && (await readSuperblock(hash.source))
+    const probes =
+      data &&
+      (await probeImage({
+        file,
+        data,
+        hasTable: gpt !== undefined,
+        hasHashTree: hash !== undefined,
+        superblock: resultOf(superblock),
+      }))
+    const disguise = data && probes && findDisguise(probes, data.offset)
     return {
       path,
       fileName: basename(path),
@@ -91,8 +119,11 @@ export async function readImage(
       designator,
       architecture: selected?.architecture,
       data,
-      filesystem: data && (await probeFilesystem(data.source)),
-      hash: gpt ? partOf(file, selected?.hash) : verity && wholeFile(verity),
+      filesystem: disguise || !probes ? undefined : readable(mountedType(probes)),
+      probes,
+      disguise,
+      hash,
+      superblock,
       signature: partOf(file, selected?.signature),
       sidecars,
       journal,
@@ -112,17 +143,26 @@ async function readTable(file: FileSource): Promise<Gpt | undefined> {
   try {
     return await decodeGpt(file)
   } catch (error) {
-    if (error instanceof FormatError && (await probeFilesystem(file))) return undefined
+    if (error instanceof FormatError && (await holdsFilesystem(file))) return undefined
     throw error
   }
 }
 
-/** The file system a source starts with, of those an extension may have and we can name. */
-export async function probeFilesystem(source: Source): Promise<OpenImage['filesystem']> {
-  if (source.size < SUPERBLOCK_OFFSET + 4) return undefined
-  const start = viewOf(await source.read(0, SUPERBLOCK_OFFSET + 4))
-  if (start.getUint32(SUPERBLOCK_OFFSET, true) === MAGIC) return 'erofs'
-  return start.getUint32(0, true) === SQUASHFS_MAGIC ? 'squashfs' : undefined
+/** Whether there is a file system of those that an extension may have and we can name. */
+async function holdsFilesystem(source: Source): Promise<boolean> {
+  const { types } = await probe(source, true)
+  return types.some(({ name }) => readable(name) !== undefined)
+}
+
+function readable(type: string | undefined): OpenImage['filesystem'] {
+  return type === 'erofs' || type === 'squashfs' ? type : undefined
+}
+
+/** The superblock at the start of a hash partition. */
+function readSuperblock(source: Source): Promise<Attempt<VeritySuperblock>> {
+  return attempt(async () =>
+    decodeVeritySuperblock(await source.read(0, Math.min(source.size, VERITY_SUPERBLOCK_SIZE))),
+  )
 }
 
 function partOf(file: FileSource, partition: GptPartition): Part

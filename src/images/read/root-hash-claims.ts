@@ -4,8 +4,10 @@ import { concat } from '../../bytes/concat.ts'
 import { parseUuid } from '../../bytes/uuid.ts'
 import { decodeSignedData, type SignedData } from '../../formats/pkcs7/decode.ts'
 import { decodeVeritySignature, type VeritySignature } from '../../formats/verity-signature.ts'
+import { LARGEST_SIGNATURE_PARTITION } from '../../formats/verity-signature-reader.ts'
 import { type Attempt, attempt, resultOf } from './attempt.ts'
 import type { OpenImage } from './open-image.ts'
+import { type ReaderSeal, readSeal } from './reader-seal.ts'
 
 /** A statement of what the root hash is. */
 export interface RootHashClaim {
@@ -31,21 +33,17 @@ export interface RootHashes {
   /** The JSON of the signature partition, where there is such a partition. */
   readonly partition: Attempt<VeritySignature> | undefined
   readonly signatures: readonly FoundSignature[]
+  /** What of all this systemd uses. */
+  readonly reader: ReaderSeal
 }
-
-const MAX_PARTITION = 4 * 1024 * 1024
 
 /** Collects all of them. */
 export async function collectRootHashes(image: OpenImage): Promise<RootHashes> {
   const { sidecars, signature } = image
-  const partition =
-    signature &&
-    (await attempt(async () =>
-      // One byte more than a reader takes is enough to have it refused.
-      decodeVeritySignature(
-        await signature.source.read(0, Math.min(signature.size, MAX_PARTITION + 1)),
-      ),
-    ))
+  // One byte more than a reader takes is enough to have it refused.
+  const size = Math.min(signature?.size ?? 0, LARGEST_SIGNATURE_PARTITION + 1)
+  const bytes = await signature?.source.read(0, size)
+  const partition = bytes && (await attempt(() => decodeVeritySignature(bytes)))
   const json = resultOf(partition)
   const uuids = uuidClaim(image)
   const claims: RootHashClaim[] = []
@@ -74,7 +72,8 @@ export async function collectRootHashes(image: OpenImage): Promise<RootHashes> {
       size: message.length,
     })
   }
-  return { claims, partition, signatures }
+  const reader = await readSeal(image, bytes, uuids)
+  return { claims, partition, signatures, reader }
 }
 
 /** The root hash that the UUIDs of data and hash partition spell, as systemd guesses it. */

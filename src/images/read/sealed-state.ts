@@ -56,7 +56,7 @@ export async function readSealedState(
 ): Promise<SealedState | undefined> {
   const gpt = resultOf(await attempt(() => decodeGpt(source)))
   if (!gpt || gpt.problems.length > 0) return undefined
-  const selected = selectPartitions(gpt.partitions).selected
+  const selected = selectPartitions(gpt).selected
   const [partition, ...others] = gpt.partitions.filter(isSignature)
   if (!selected?.hash || partition !== selected.signature || others.length > 0) return undefined
   const used = [...gpt.areas, ...gpt.partitions]

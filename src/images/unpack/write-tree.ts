@@ -21,7 +21,7 @@ export interface WriteContext extends RestoreContext {
   readonly target: string
   /** Most bytes of content. */
   readonly maximumSize: number
-  /** Called with the number of entries so far. */
+  /** Called again and again with the number of entries so far; may throw to end it. */
   readonly onEntry: (done: number) => void
 }
 
@@ -171,6 +171,8 @@ class TreeWriter {
     for await (const { offset, bytes } of this.#erofs.pieces(inode)) {
       this.#counts.contentSize += bytes.length
       this.#assertSize()
+      // An interruption is heard in the middle of a large file too.
+      this.#context.onEntry(this.#entries)
       await writeAll(handle, bytes, offset)
       end = offset + bytes.length
     }

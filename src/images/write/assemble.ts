@@ -20,6 +20,7 @@ import {
 } from '../../formats/gpt/index.ts'
 import type { ImageResult, LayoutOptions } from '../options.ts'
 import { loadEncoder, type RootHashSignature, signRootHash } from '../sign.ts'
+import { assertMountable } from './assert-mountable.ts'
 import { BufferStock } from './filesystem/batch.ts'
 import { ImageWriter, type WrittenImage } from './image-writer.ts'
 
@@ -74,13 +75,20 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
     const block0 = await assembly.write({ stock, sink, salt, filesystemUuid })
     const written = await sink.finish(block0)
 
+    const { imageSize, root, signature: last } = written.placement
+    // Not beyond what is in place; then as long as it will be, for libblkid looks at the end too.
+    await output.truncate(last.offset + last.size)
+    await output.truncate(imageSize)
+    const { offset, size: partitionSize } = root
+    const size = written.filesystemSize
+    await assertMountable(output.partialPath, { offset, size, partitionSize })
+
     const rootHash = toHex(written.rootHash)
     assembly.onProgress?.({ step: 'sign', done: 0, total: 1 })
     const signature = assembly.signing && (await signRootHash(rootHash, assembly.signing, name))
     const partitions = describePartitions(written, architecture, identity.signaturePartitionUuid)
     const present = signature ? partitions : partitions.slice(0, 2)
     const { placement } = written
-    const { imageSize } = placement
     const { head, tail, tailOffset } = encodeGpt({
       sectorSize,
       imageSize,

@@ -5,10 +5,9 @@
  * /dev/stdin or /dev/stdout fail on those.
  */
 
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
 import { KeyError } from '../../errors.ts'
+import { openNameless } from '../../files/nameless.ts'
 import { readHandle } from '../../files/read.ts'
 import type { Ending, ProgramEnvironment, RunningProgram } from '../run-program.ts'
 
@@ -38,21 +37,14 @@ const LOOK = 100
  *   too much, TIMED_OUT.
  */
 export async function runSigningCommand(run: CommandRun): Promise<Uint8Array> {
-  const folder = await mkdtemp(join(tmpdir(), 'extsign-'))
-  const handles: FileHandle[] = []
+  const files = await openNameless(2)
   try {
-    for (const name of ['message', 'signature']) {
-      handles.push(await open(join(folder, name), 'wx+', 0o600))
-    }
-    const [message, signature] = handles as [FileHandle, FileHandle] // two names, two handles
+    const [message, signature] = files.handles as [FileHandle, FileHandle] // as many as asked for
     // Written at a position, which leaves the one the program starts to read at where it is.
     await message.write(run.input, 0, run.input.length, 0)
-    // On Windows what is open cannot be removed; `finally` comes again.
-    await rm(folder, { recursive: true, force: true }).catch(() => undefined)
     return await runBetween(run, message, signature)
   } finally {
-    for (const handle of handles) await handle.close()
-    await rm(folder, { recursive: true, force: true })
+    await files.close()
   }
 }
 

@@ -171,7 +171,7 @@ function admit(
   if (parts.purpose === 'pcr-policy' && parts.approvedBy) {
     const { approvedBy } = parts
     if (oldKeys.some(({ fingerprint }) => equalBytes(fingerprint, approvedBy))) return parts
-    const message = `it signs no policies of key ${toHex(approvedBy)} anew, only with the values of their PCRs`
+    const message = `it signs no policies of key ${toHex(approvedBy)} anew: --old-public-key of the agent allows it`
     throw new KeyError('SIGNER_FAILED', message)
   }
   return parts

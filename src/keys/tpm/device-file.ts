@@ -1,6 +1,7 @@
 /** A TPM behind a character device: one write is one command, one read its whole response. */
 
 import { type FileHandle, open } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { TpmError } from '../../errors.ts'
 import { errnoOf } from '../../files/errno.ts'
 import { readHandle } from '../../files/read.ts'
@@ -23,6 +24,7 @@ export async function openDeviceFile(path: string): Promise<TpmTransport> {
   }
   return {
     label: path,
+    isManaged: basename(path).startsWith('tpmrm'),
     transceive: (command) => exchange(handle, path, command),
     close: () => handle.close(),
   }

@@ -3,6 +3,7 @@
 import type { Step } from '../harness/index.ts'
 import { ACCEPTED, EVERYTHING, HARD_LINKS } from './accepted.ts'
 import { contentFolder } from './content-folder.ts'
+import { CRAFTED_STEP } from './crafted.ts'
 import {
   attempt,
   compareChecksums,
@@ -68,6 +69,7 @@ export const HOST_STEPS: readonly Step[] = [
       userspace: true,
     }),
   ),
+  CRAFTED_STEP,
   MERGE_STEP,
   REPART_STEP,
 ]

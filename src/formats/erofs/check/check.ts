@@ -8,7 +8,14 @@
 
 import type { Source } from '../../../bytes/source.ts'
 import { FormatError } from '../../../errors.ts'
-import { COMPAT, LAYOUT, MAX_VOLUME_NAME, MapHeader, SUPERBLOCK_OFFSET } from '../layout.ts'
+import {
+  COMPAT,
+  LAYOUT,
+  MAX_VOLUME_NAME,
+  MapHeader,
+  SUPERBLOCK_OFFSET,
+  storedInodeCount,
+} from '../layout.ts'
 import type { Inode } from '../read/decode-inode.ts'
 import { endOfIndex } from '../read/decode-lclusters.ts'
 import { readXattrArea } from '../read/decode-xattrs.ts'
@@ -73,7 +80,8 @@ async function* findProblems(source: Source): AsyncGenerator<ErofsProblem> {
   }
   const { inos } = volume.fields
   // The packed inode has no name and is counted by some writers only.
-  if (inos !== BigInt(found.size) && !volume.packed) {
+  const counts = [found.size, storedInodeCount(found.size)].map(BigInt)
+  if (!counts.includes(inos) && !volume.packed) {
     yield problem(`the superblock counts ${inos} inodes, there are ${found.size}`)
   }
 

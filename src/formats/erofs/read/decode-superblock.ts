@@ -39,6 +39,9 @@ export interface DecodedSuperblock {
   readonly compression: CompressionRecords
 }
 
+/** What Linux reads of it on machines with the smallest pages. */
+const LARGEST_SUPERBLOCK = 4096 - SUPERBLOCK_OFFSET
+
 const KNOWN_INCOMPAT = Object.values(INCOMPAT).reduce<number>((bits, bit) => bits | bit, 0)
 
 /**
@@ -62,6 +65,10 @@ export async function decodeSuperblock(source: Source): Promise<DecodedSuperbloc
   await verifyChecksum(source, fields, blockSize)
   assertReadable(fields)
   const size = Superblock.size + fields.sbExtslots * EXTSLOT_SIZE
+  if (size > LARGEST_SUPERBLOCK) {
+    const message = `superblock of ${size} bytes, expected at most ${LARGEST_SUPERBLOCK}`
+    throw bad('BAD_VALUE', message, 'sbExtslots')
+  }
   const wide = hasFeature(fields, INCOMPAT.FORTY_EIGHT_BIT) && fields.rootnid8b !== 0n
   return {
     fields,
@@ -127,7 +134,7 @@ function assertReadable(fields: Superblock): void {
 function decodeLabel(volumeName: Uint8Array): string {
   const end = volumeName.indexOf(0)
   const text = decodeUtf8(end < 0 ? volumeName : volumeName.subarray(0, end))
-  if (text === undefined) throw bad('BAD_VALUE', 'volume name is not UTF-8', 'volumeName')
+  if (text === undefined) throw bad('UNSUPPORTED', 'volume name is not UTF-8', 'volumeName')
   return text
 }
 

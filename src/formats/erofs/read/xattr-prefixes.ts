@@ -11,7 +11,7 @@ import { readRange, type Source } from '../../../bytes/source.ts'
 import { viewOf } from '../../../bytes/struct.ts'
 import { encodeUtf8 } from '../../../bytes/utf8.ts'
 import { FormatError } from '../../../errors.ts'
-import { COMPAT, EROFS, INCOMPAT, MAX_XATTR_SUFFIX, XATTR_PREFIX, XATTR_UNIT } from '../layout.ts'
+import { COMPAT, EROFS, MAX_XATTR_SUFFIX, XATTR_PREFIX, XATTR_UNIT } from '../layout.ts'
 import type { Inode } from './decode-inode.ts'
 import { readAt } from './read-data.ts'
 import type { Volume } from './volume.ts'
@@ -27,7 +27,8 @@ export interface XattrPrefixes {
 /** @throws FormatError where the table is not sound. */
 export async function readXattrPrefixes(volume: Volume): Promise<XattrPrefixes> {
   const { xattrPrefixCount, xattrPrefixStart, featureCompat } = volume.fields
-  if (!volume.has(INCOMPAT.XATTR_PREFIXES)) return { names: [], start: 0, end: 0 }
+  // Linux reads them whether they are announced or not.
+  if (xattrPrefixCount === 0) return { names: [], start: 0, end: 0 }
   const isPlain = !volume.packed || (featureCompat & COMPAT.PLAIN_XATTR_PFX) !== 0
   const table = volume.packed && !isPlain ? contentSource(volume, volume.packed) : volume.metadata
   const names: Uint8Array[] = []

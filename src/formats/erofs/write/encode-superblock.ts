@@ -13,6 +13,7 @@ import {
   MAGIC,
   SUPERBLOCK_OFFSET,
   Superblock,
+  storedInodeCount,
   ZSTD_WINDOWLOG_MIN,
   ZstdCfgs,
 } from '../layout.ts'
@@ -67,7 +68,7 @@ export function encodeBlock0(
     featureCompat: COMPAT.SB_CHKSUM | COMPAT.MTIME,
     blkszbits: BLKSZBITS,
     rootnid2b: fields.rootNid,
-    inos: BigInt(fields.inodes),
+    inos: BigInt(storedInodeCount(fields.inodes)),
     epoch: BigInt(fields.epoch),
     blocksLo: fields.blocks,
     metaBlkaddr: fields.metaBlock,
