@@ -25,4 +25,6 @@ export interface Carrier {
    * place appears whole, and is verified before.
    */
   move(to: 'both' | 'new'): Promise<void>
+  /** Where nothing is to be moved: removes what a killed run has left beside it. @throws ExtsignError */
+  tidy(): Promise<void>
 }
