@@ -214,7 +214,10 @@ describe('a manifest is refused as a whole', () => {
   test('that is no text', async () => {
     const input = new Uint8Array([0xff, 0xfe, 0x7b])
     const { code, stderr } = await extsign(['cred', 'batch', '-'], { input })
-    expect([code, stderr]).toEqual([2, 'extsign: error: standard input: line 1: it is not UTF-8 text\n'])
+    expect([code, stderr]).toEqual([
+      2,
+      'extsign: error: standard input: line 1: it is not UTF-8 text\n',
+    ])
   })
 
   test('that claims standard input for itself and a secret', async () => {

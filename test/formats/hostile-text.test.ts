@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { fromHex } from '../../src/bytes/hex.ts'
-import { trimBoth, trimEnd, trimStart } from '../../src/bytes/trim.ts'
 import { encodeUtf8 } from '../../src/bytes/utf8.ts'
 import type { ManifestRecord } from '../../src/cli/credential/manifest-fields.ts'
 import { readJsonLines } from '../../src/cli/credential/manifest-json-lines.ts'
@@ -10,7 +9,7 @@ import { type ContentKind, findContentProblem } from '../../src/credentials/cont
 import { matchesGlob } from '../../src/credentials/glob.ts'
 import { parsePcrSelection } from '../../src/credentials/pcr-selection.ts'
 import { parseTime } from '../../src/credentials/time.ts'
-import { ExtsignError } from '../../src/errors.ts'
+import { ExtsignError, FormatError } from '../../src/errors.ts'
 import { parseBootEntry } from '../../src/formats/boot-entry.ts'
 import { parseCredentialText } from '../../src/formats/credential/text.ts'
 import { parseUserspaceLog } from '../../src/formats/event-log/userspace.ts'
@@ -31,7 +30,6 @@ import { parseAgentRequest, parseAgentResponse } from '../../src/formats/signing
 import { parseSigningRequest, parseSigningResponse } from '../../src/formats/signing-request.ts'
 import { decodeVeritySignature } from '../../src/formats/verity-signature.ts'
 import { compareVersions } from '../../src/formats/version.ts'
-import { readDer } from '../../src/formats/x509/der.ts'
 import { parsePem } from '../../src/formats/x509/pem.ts'
 import { readCommandWords } from '../../src/keys/signers/command-words.ts'
 import { assertOptions, mangle } from '../../src/policies/predict/command-line.ts'
@@ -130,6 +128,7 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   'credential in a unit': (text) =>
     parseCredentialText(encodeUtf8(`SetCredentialEncrypted=a:${text}`)),
   'PCR selection': parsePcrSelection,
+  time: (text) => parseTime(text, 0n),
   hexadecimal: fromHex,
   'version on the left': (text) => compareVersions(text, `${text}1`),
   'command words': (text) => readCommandWords(`[${text}`).catch(rethrowBugs),
@@ -196,3 +195,22 @@ test.each(Object.keys(PARSERS))(
   },
   120_000,
 )
+
+const nested = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`
+
+test('JSON as deep as systemd takes it passes through every function that follows it down', () => {
+  const deepest = encodeUtf8(nested(2047))
+  const document = parsePcrSignatureDocument(deepest)
+  expect(isEqualJson(document, parsePcrSignatureDocument(deepest))).toBe(true)
+  expect(formatJsonText(document, 'short')).toBe(nested(2047))
+  expect(formatJsonText(document, 'pretty').length).toBeGreaterThan(4_000_000)
+  expect(appendPcrSignatures(document, [])).toEqual(document)
+})
+
+test.each([2048, 100_000])('JSON of %i levels in a field is refused by name', (depth) => {
+  const refuse = (fault: string) => new SyntaxError(fault)
+  expect(() => parseJson(nested(depth), refuse)).toThrow('JSON of more than 2048 levels')
+  // Brackets in a string are none.
+  expect(parseJson(JSON.stringify('['.repeat(depth)), refuse)).toBe('['.repeat(depth))
+  expect(() => parsePcrSignatures(encodeUtf8(nested(depth)))).toThrow(FormatError)
+})
