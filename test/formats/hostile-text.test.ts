@@ -8,14 +8,21 @@ import { readToml } from '../../src/cli/credential/manifest-toml.ts'
 import { type ContentKind, findContentProblem } from '../../src/credentials/content.ts'
 import { matchesGlob } from '../../src/credentials/glob.ts'
 import { parsePcrSelection } from '../../src/credentials/pcr-selection.ts'
-import { ExtsignError } from '../../src/errors.ts'
+import { parseTime } from '../../src/credentials/time.ts'
+import { ExtsignError, FormatError } from '../../src/errors.ts'
 import { parseBootEntry } from '../../src/formats/boot-entry.ts'
 import { parseCredentialText } from '../../src/formats/credential/text.ts'
 import { parseUserspaceLog } from '../../src/formats/event-log/userspace.ts'
 import { parseImagePolicy } from '../../src/formats/image-policy.ts'
+import { parseJson } from '../../src/formats/json.ts'
+import { formatJsonText } from '../../src/formats/json-text.ts'
 import { parsePcrDump } from '../../src/formats/pcr-dump.ts'
 import { parsePcrSignatures } from '../../src/formats/pcr-signature.ts'
-import { parsePcrSignatureDocument } from '../../src/formats/pcr-signature-document.ts'
+import {
+  appendPcrSignatures,
+  isEqualJson,
+  parsePcrSignatureDocument,
+} from '../../src/formats/pcr-signature-document.ts'
 import { parsePkcs11Uri } from '../../src/formats/pkcs11-uri.ts'
 import { parseAssignments } from '../../src/formats/release/env-file.ts'
 import { findFieldProblem } from '../../src/formats/release/index.ts'
@@ -121,6 +128,7 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   'credential in a unit': (text) =>
     parseCredentialText(encodeUtf8(`SetCredentialEncrypted=a:${text}`)),
   'PCR selection': parsePcrSelection,
+  time: (text) => parseTime(text, 0n),
   hexadecimal: fromHex,
   'version on the left': (text) => compareVersions(text, `${text}1`),
   'command words': (text) => readCommandWords(`[${text}`).catch(rethrowBugs),
@@ -128,8 +136,8 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   manifest: (text) => parseManifest(`#mtree\n${text}`, 'manifest'),
   capability: encodeCapability,
   'escaped name': decodeVis,
-  'manifest in TOML': (text) => readAll(readToml(linesOf(text))).catch(rethrowBugs),
-  'manifest in JSON Lines': (text) => readAll(readJsonLines(linesOf(text))).catch(rethrowBugs),
+  'manifest in TOML': (text) => readFields(readToml(linesOf(text))),
+  'manifest in JSON Lines': (text) => readFields(readJsonLines(linesOf(text))),
   glob: (text) => matchesGlob('a*b?c*', text),
   ...Object.fromEntries(
     CONTENTS.map((kind) => [
@@ -139,16 +147,15 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   ),
 }
 
-/** The lines of a manifest that comes in one piece. */
-function linesOf(text: string) {
-  return readLines(
-    (async function* () {
-      yield encodeUtf8(text)
-    })(),
-  )
+async function* bytesOf(text: string): AsyncIterable<Uint8Array> {
+  yield encodeUtf8(text)
 }
 
-async function readAll(records: AsyncIterable<ManifestRecord>): Promise<void> {
+function linesOf(text: string) {
+  return readLines(bytesOf(text))
+}
+
+async function readFields(records: AsyncIterable<ManifestRecord>): Promise<void> {
   for await (const { fields } of records) fields()
 }
 
@@ -188,3 +195,22 @@ test.each(Object.keys(PARSERS))(
   },
   120_000,
 )
+
+const nested = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`
+
+test('JSON as deep as systemd takes it passes through every function that follows it down', () => {
+  const deepest = encodeUtf8(nested(2047))
+  const document = parsePcrSignatureDocument(deepest)
+  expect(isEqualJson(document, parsePcrSignatureDocument(deepest))).toBe(true)
+  expect(formatJsonText(document, 'short')).toBe(nested(2047))
+  expect(formatJsonText(document, 'pretty').length).toBeGreaterThan(4_000_000)
+  expect(appendPcrSignatures(document, [])).toEqual(document)
+})
+
+test.each([2048, 100_000])('JSON of %i levels in a field is refused by name', (depth) => {
+  const refuse = (fault: string) => new SyntaxError(fault)
+  expect(() => parseJson(nested(depth), refuse)).toThrow('JSON of more than 2048 levels')
+  // Brackets in a string are none.
+  expect(parseJson(JSON.stringify('['.repeat(depth)), refuse)).toBe('['.repeat(depth))
+  expect(() => parsePcrSignatures(encodeUtf8(nested(depth)))).toThrow(FormatError)
+})

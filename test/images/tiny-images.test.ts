@@ -14,8 +14,8 @@ import {
 } from '../formats/erofs/tiny-attacks.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
-// Images of some kilobytes that took minutes. The limit of a test is the bound: what is meant by
-// "soon" is a second here, and ten on a machine that is busy.
+// Images of some kilobytes whose reading took minutes, and takes a second or two. The limit of a test
+// is the bound: it leaves room for a machine that does other things.
 
 const IMAGES: Readonly<Record<string, () => Uint8Array>> = {
   'a directory that contains itself': selfContained,
@@ -48,15 +48,11 @@ test.each(cases)(
   async (image, reader) => {
     const path = join(folder, 'tiny_1.sysext.raw')
     writeFileSync(path, IMAGES[image]!())
-    const start = performance.now()
     try {
       await READERS[reader]!(path, join(folder, `${image} ${reader}`))
     } catch (error) {
-      if (process.env.H_SHOW) console.log(`ERR ${image} ${reader}: ${error}`)
       if (!(error instanceof Error) || !('code' in error)) throw error
     }
-    if (process.env.H_SHOW)
-      console.log(`TIME ${image} ${reader} ${(performance.now() - start).toFixed(0)}`)
   },
-  10_000,
+  30_000,
 )

@@ -3,8 +3,11 @@
  * that they find themselves.
  */
 
-/** What may hide a header, and where it ends; a text in one line hides none. */
-const OPENING = /"""|'''|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\n]*'|#.*/g
+/**
+ * What may hide a header, and where it ends; a text in one line hides none. One that does not end, as
+ * in no valid document, is taken to the end of its line, not tried anew from its next quote.
+ */
+const OPENING = /"""|'''|"[^"\\\n]*(?:\\.[^"\\\n]*)*(?:"|\\?$)|'[^'\n]*(?:'|$)|#.*/g
 
 /**
  * Numbers, from 1, of the lines that begin a table `[[name]]`.
