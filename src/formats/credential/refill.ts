@@ -31,7 +31,21 @@ export function refill(text: string, runs: readonly Run[], base64: string): stri
     offset += length
   }
   const used = (parts.length - 1) / 2
-  return [...parts, ...gaps.slice(used).filter((gap) => HAS_COMMENT.test(gap))].join('')
+  const filled = [...parts, ...gaps.slice(used).filter((gap) => HAS_COMMENT.test(gap))].join('')
+  return filled + missingEnd(filled, text.charAt(runs.at(-1)?.end ?? 0))
+}
+
+/**
+ * What it takes for a comment that comes last to be followed by an empty line, which ends the setting:
+ * different characters that end lines are one end together.
+ */
+function missingEnd(filled: string, next: string): string {
+  const last = filled.charAt(filled.length - 1)
+  return isEnd(last) && isEnd(next) && last !== next && !filled.endsWith(next + last) ? last : ''
+}
+
+function isEnd(character: string): boolean {
+  return character !== '' && '\r\n\0'.includes(character)
 }
 
 /** What is between lines when there are more of them than there were. */
