@@ -4,7 +4,9 @@
  *
  * Used everywhere instead of `Promise.all`, which throws while the others still run.
  */
-export async function allOf<T>(running: readonly Promise<T>[]): Promise<T[]> {
+export async function allOf<Running extends readonly Promise<unknown>[] | []>(
+  running: Running,
+): Promise<{ -readonly [Index in keyof Running]: Awaited<Running[Index]> }> {
   await Promise.allSettled(running)
   return Promise.all(running)
 }

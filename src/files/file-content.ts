@@ -1,5 +1,6 @@
 /** A file of the host read from front to back when its turn comes, and open no longer than that. */
 
+import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
@@ -27,7 +28,8 @@ export async function fileContent(path: string): Promise<FileContent> {
 async function* readPieces(path: string, size: number): AsyncGenerator<Uint8Array> {
   let handle: FileHandle | undefined
   try {
-    handle = await open(path, 'r')
+    // What took the place of the file since it was looked at is not waited for.
+    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     let done = 0
     for (;;) {
       const buffer = new Uint8Array(Math.max(1, Math.min(CHUNK_SIZE, size - done)))

@@ -82,6 +82,13 @@ export async function withLock<T>(
   }
 }
 
+/** Removes the lock that an ended process has left of a file, if there is one. @throws FileError */
+export async function removeStaleLock(path: string): Promise<void> {
+  const mark = await readMark(await lockPath(await findReal(path)))
+  if (mark !== undefined && stateOfOwner(mark) === 'gone')
+    await withLock(path, async () => undefined)
+}
+
 /** Beside a file; of a folder in it, as the one around it may be closed to us. */
 async function lockPath(real: string): Promise<string> {
   const isFolder = await lstat(real).then(

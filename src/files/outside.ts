@@ -4,6 +4,7 @@ import type { BigIntStats } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, relative, sep } from 'node:path'
 import { FileError } from '../errors.ts'
+import { allOf } from './all-of.ts'
 import { toFileError } from './errno.ts'
 
 /**
@@ -36,7 +37,7 @@ export async function assertOutside(tree: string, output: string): Promise<void>
  * @throws FileError OUTSIDE_ROOT, NOT_FOUND, IO
  */
 export async function assertInside(root: string, path: string): Promise<string> {
-  const [top, real] = await Promise.all([findReal(root), findReal(path)])
+  const [top, real] = await allOf([findReal(root), findReal(path)])
   const way = relative(top, real)
   if (way !== '' && way.split(sep)[0] !== '..' && !isAbsolute(way)) return real
   throw new FileError('OUTSIDE_ROOT', `${path} leads out of ${root}, to ${real}`, {

@@ -7,6 +7,7 @@
 
 import { lstatSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { allOf } from './all-of.ts'
 import { toFileError } from './errno.ts'
 import { assertUnchanged, type FileStamp, stampOf } from './file-stamp.ts'
 import type { LockedFile } from './lock.ts'
@@ -72,7 +73,7 @@ export async function createReplacement(file: LockedFile, examined: FileStamp): 
 
 /** Whether two paths lead to one file. */
 export async function isSameFile(one: string, other: string): Promise<boolean> {
-  const [a, b] = await Promise.all(
+  const [a, b] = await allOf(
     [one, other].map((path) => stat(path, { bigint: true }).catch(() => undefined)),
   )
   return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino

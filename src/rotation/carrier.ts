@@ -27,4 +27,6 @@ export interface Carrier {
    * @param signal ends it where that takes long and nothing is written yet: its reason is thrown
    */
   move(to: 'both' | 'new', signal?: AbortSignal): Promise<void>
+  /** Where nothing is to be moved: removes what a killed run has left beside it. @throws ExtsignError */
+  tidy(): Promise<void>
 }

@@ -9,7 +9,7 @@ import { sealCredential } from '../credentials/seal.ts'
 import { makeTpmPart, type TpmPolicy, type TpmSealer } from '../credentials/tpm-part.ts'
 import type { Random } from '../crypto/random.ts'
 import { CredentialError, TpmError } from '../errors.ts'
-import { type LockedFile, withLock } from '../files/lock.ts'
+import { type LockedFile, removeStaleLock, withLock } from '../files/lock.ts'
 import { readForReplacing } from '../files/replace-file.ts'
 import { readRegularFile } from '../files/text.ts'
 import {
@@ -57,6 +57,7 @@ export function credentialCarrier(path: string, turn: CredentialTurn): Carrier {
     holdsBoth: false,
     examine: async () => examineFile(await readCredentials(path), turn),
     move: () => withLock(path, (file) => sealAnew(file, turn)),
+    tidy: () => removeStaleLock(path),
   }
 }
 

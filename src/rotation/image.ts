@@ -1,10 +1,12 @@
 /** Images: the signature of the old key is replaced by one of the new key. */
 
+import { removeStaleLock, withLock } from '../files/lock.ts'
 import { contentOf } from '../images/checks/reader-verdict.ts'
 import { resultOf } from '../images/read/attempt.ts'
 import { openImage } from '../images/read/open-image.ts'
 import { collectRootHashes, type FoundSignature } from '../images/read/root-hash-claims.ts'
 import { resignImage } from '../images/resign.ts'
+import { settleJournal } from '../images/sealing/settle-journal.ts'
 import type { LoadedCertificate } from '../keys/certificate.ts'
 import type { Signer } from '../keys/signer.ts'
 import { verifySignedData } from '../keys/verify-signature.ts'
@@ -38,6 +40,12 @@ export function imageCarrier(path: string, turn: ImageTurn): Carrier {
         verifyData: turn.verifyData,
         onProgress: () => signal?.throwIfAborted(),
       })
+    },
+    async tidy() {
+      const { journal, close } = await openImage(path)
+      await close()
+      if (journal?.kind === 'settled') await withLock(path, settleJournal)
+      else await removeStaleLock(path)
     },
   }
 }

@@ -4,7 +4,7 @@ import { equalBytes } from '../bytes/equal.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KeyError } from '../errors.ts'
 import { openFileSource } from '../files/file-source.ts'
-import { type LockedFile, withLock } from '../files/lock.ts'
+import { type LockedFile, removeStaleLock, withLock } from '../files/lock.ts'
 import { readForReplacing } from '../files/replace-file.ts'
 import { readRegularFile } from '../files/text.ts'
 import { formatJsonText } from '../formats/json-text.ts'
@@ -38,6 +38,7 @@ export function policyCarrier(path: string, turn: PolicyTurn): Carrier {
     path,
     holdsBoth: turn.replace !== true,
     examine: async () => ((await isUki(path)) ? examineUki(path, turn) : examineFile(path, turn)),
+    tidy: () => removeStaleLock(path),
     async move(to) {
       await withLock(path, async (file) => {
         if (await isUki(path)) await moveUki(file, turn, to)

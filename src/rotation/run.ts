@@ -30,6 +30,7 @@ export async function runRotation(
   { carriers, steps }: RotationPlan,
   { onResult, signal }: RunOptions = {},
 ): Promise<readonly StepResult[]> {
+  await tidy(carriers, steps)
   const results: StepResult[] = []
   let isSafe = carriers.every(({ state }) => state !== undefined && state !== 'neither')
   for (const step of steps) {
@@ -47,6 +48,21 @@ export async function runRotation(
 
 function leave(step: Step, outcome: 'waiting' | 'interrupted'): StepResult {
   return { ...step, outcome, error: undefined }
+}
+
+/** Carriers that have a step look after it themselves. */
+async function tidy(
+  carriers: RotationPlan['carriers'],
+  steps: RotationPlan['steps'],
+): Promise<void> {
+  const moving = new Set(steps.map(({ carrier }) => carrier))
+  for (const { carrier, state } of carriers) {
+    if (state === undefined || moving.has(carrier)) continue
+    await carrier.tidy().catch((error) => {
+      // What is left does no harm: it is not worth a failure.
+      if (!(error instanceof ExtsignError)) throw error
+    })
+  }
 }
 
 async function take(step: Step, signal: AbortSignal | undefined): Promise<StepResult> {

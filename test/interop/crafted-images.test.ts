@@ -79,6 +79,8 @@ describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('crafted images', (
       return isWrong ? [`${name}: ${verdict}: ${reason} <> ${both.join(' | ')}`] : []
     })
     expect(wrong).toEqual([])
+    const unproven = predicted.filter(({ verdict }) => verdict === 'unproven')
+    expect(unproven.length).toBeLessThan(images.length / 8)
   })
 
   async function predict(path: string): Promise<ReaderVerdict> {
@@ -105,7 +107,10 @@ describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('crafted images', (
   }
 })
 
-/** What only shows when the hash tree is used or the signature is checked. */
+/**
+ * What only shows when the hash tree is used or the signature is checked, which needs the device
+ * mapper: see the virtual machines. Arrays of firmware are looked for on whole devices, as its are.
+ */
 function isLater(reason: string): boolean {
-  return /^(EDESTADDRREQ|the hash tree|reading )/.test(reason)
+  return /^(EDESTADDRREQ|the hash tree|reading |\w+_raid_member and erofs)/.test(reason)
 }

@@ -55,7 +55,7 @@ const UNITS: readonly (readonly [string, string, string, string])[] = [
   ['long-line', `${HEAD}${SET}a:${'QUJD'.repeat(262_144)}\n`, FAILED, 'more than 1048576 bytes'],
   [
     'long-lines',
-    `${HEAD}${SET}a: \\\n${`${'QUJD'.repeat(20)} \\\n`.repeat(12_800)}QUJD\n`,
+    `${HEAD}${SET}a: \\\n${`${'QUJD'.repeat(100_000)} \\\n`.repeat(3)}QUJD\n`,
     FAILED,
     'more than 1048576 bytes',
   ],

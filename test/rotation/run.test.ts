@@ -16,6 +16,7 @@ function fake(path: string, state: KeyState, { holdsBoth = false, fails = false 
     holdsBoth,
     state,
     examine: async () => ({ state: carrier.state }),
+    tidy: async () => undefined,
     async move(to) {
       if (fails) throw new KeyError('MISMATCH', `${path} does not move`, { hint: 'push' })
       carrier.state = to

@@ -1,5 +1,6 @@
 /** `extsign agent`. */
 
+import { allOf } from '../../files/all-of.ts'
 import { describeParts } from '../../formats/signing-purpose/describe.ts'
 import { PURPOSES } from '../../formats/signing-purpose/parts.ts'
 import { loadPolicyPublicKey } from '../../keys/policy-key.ts'
@@ -47,7 +48,7 @@ export const agent = defineCommand({
     'extsign agent --purpose pcr-policy --private-key keys/pcr.key --certificate keys/pcr.crt',
   ],
   async run(values, context) {
-    const oldKeys = await Promise.all(values.oldPublicKey.map(loadPolicyPublicKey))
+    const oldKeys = await allOf(values.oldPublicKey.map(loadPolicyPublicKey))
     const { signer, warnings } = await loadSigner(values, context)
     printWarnings(warnings, context.stderr)
     const interrupted = context.interrupts()

@@ -45,21 +45,26 @@ export function outcomeWriter(options: OutcomeOptions): OutcomeWriter {
   const { stdout, stderr } = context
   const array = jsonArray()
   const progress = progressOf(total, quiet, context)
-  const aborted = new Promise<void>((resolve) => {
-    if (interrupted.aborted) resolve()
-    interrupted.addEventListener('abort', () => resolve(), { once: true })
-  })
+  // One listener for all that is ever waited for: a race with one promise would grow with each.
+  let giveUp = () => {}
+  interrupted.addEventListener('abort', () => giveUp(), { once: true })
+  const untilTaken = (taken: Promise<unknown>) =>
+    new Promise<void>((resolve) => {
+      giveUp = resolve
+      if (interrupted.aborted) resolve()
+      else void taken.then(() => resolve())
+    })
   let [sealed, failed] = [0, 0]
   let text = ''
   const flush = async () => {
     const taken = stdout.deliver(text)
     text = ''
-    await Promise.race([taken, aborted])
+    await untilTaken(taken)
   }
   const say = async (conversation: string) => {
     if (conversation === '') return
     progress.clear()
-    await Promise.race([stderr.deliver(conversation), aborted])
+    await untilTaken(stderr.deliver(conversation))
   }
   const endDocument = async () => {
     progress.clear()

@@ -13,6 +13,7 @@ import {
   type ContentType,
   type Judgement,
   latin1,
+  type Magic,
   type Match,
   magic,
   toMatch,
@@ -145,7 +146,7 @@ function inSectors(region: Region): Region {
 
 function firmware(
   name: string,
-  magics: readonly ReturnType<typeof magic>[],
+  magics: readonly Magic[],
   check?: (region: Region, offset: number) => Promise<Judgement>,
   minimumSize = 0x10000,
 ): ContentType {

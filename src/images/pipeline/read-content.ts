@@ -66,7 +66,7 @@ function assertUnchanged(file: number, content: FileContent): void {
 function explain(content: FileContent, error: unknown): unknown {
   const code = errnoOf(error)
   if (code === undefined) return error
-  if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ESTALE'].includes(code)) {
+  if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ESPIPE', 'ESTALE'].includes(code)) {
     return contentChanged(content)
   }
   return new TreeError('UNREADABLE', `${pathText(content)} cannot be read (${code})`, {

@@ -17,6 +17,11 @@ export async function openDeviceFile(path: string): Promise<TpmTransport> {
   const handle = await open(path, 'r+').catch((error) => {
     throw explainOpening(error, path)
   })
+  // A command would overwrite any other file.
+  if (!(await handle.stat()).isCharacterDevice()) {
+    await handle.close()
+    throw new TpmError('NOT_FOUND', `${path} is no TPM: it is not a character device`)
+  }
   return {
     label: path,
     isManaged: basename(path).startsWith('tpmrm'),

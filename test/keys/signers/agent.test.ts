@@ -177,14 +177,14 @@ describe('is refused with the reason', () => {
 })
 
 test.each([
-  ['\n', /not a JSON object/],
+  ['\n', /line is not JSON/],
   ['[]\n', /not a JSON object/],
   ['{"version":2}\n', /version must be 1/],
   ['{"version":1,"digest":"md5"}\n', /digest must be/],
   ['{"version":1,"digest":"sha256","purpose":7}\n', /purpose must be a string/],
   ['{"version":1,"digest":"sha256","purpose":"constructor"}\n', /purpose must be one of/],
   ['{"version":1,"digest":"sha256","purpose":"pcr-policy","payload":"?"}\n', /payload must be/],
-  [Uint8Array.of(0xff, 10), /not a JSON object/],
+  [Uint8Array.of(0xff, 10), /line is not JSON/],
 ])('answers %j with what is wrong', async (line, message) => {
   const { path, events } = await start()
   expect(JSON.parse(await say(path, line)).error).toMatch(message)
