@@ -9,6 +9,7 @@ import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
 import { processOutput } from './process-output.ts'
+import { openInput, readInputFile, readStream } from './standard-input.ts'
 
 /** Milliseconds in which the reader may take the last words of an interrupted command. */
 const LAST_WORDS = 1000
@@ -32,8 +33,9 @@ const stdout = processOutput(process.stdout, (error) => {
 })
 
 async function readInput(maximum: number): Promise<Uint8Array | undefined> {
-  const { readInputFile, readStream } = await import('./standard-input.ts')
-  return fstatSync(0).isFile() ? readInputFile(0, maximum) : readStream(process.stdin, maximum)
+  return fstatSync(0).isFile()
+    ? readInputFile(0, maximum)
+    : readStream(openInput(process.stdin), maximum)
 }
 
 let interruption: AbortController | undefined
@@ -100,7 +102,7 @@ const context: Context = {
   now: () => new Date(),
   random: randomBytes,
   readInput,
-  openInput: () => process.stdin,
+  openInput: () => openInput(process.stdin),
   interrupts,
   ...(isInteractive && {
     askPassphrase: async (question) => {

@@ -3,7 +3,8 @@
  * the system has taken it.
  */
 
-import { fstatSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import type { Output } from './context.ts'
 
@@ -61,7 +62,7 @@ type Put = (
   fail: (error: Error) => void,
 ) => Promise<boolean>
 
-/** For pipes and sockets, which take what they have room for, now and later. */
+/** For terminals, pipes and sockets, which take what they have room for, now and later. */
 const throughStream: Put = (stream, content, fail) =>
   new Promise((resolve) => {
     stream.write(content, (error) => {
@@ -71,8 +72,9 @@ const throughStream: Put = (stream, content, fail) =>
   })
 
 /**
- * For files. The stream that Node makes of them ignores it where only a part was taken, as it is when
- * the disk becomes full, and takes a block device for nothing at all.
+ * For everything else. The stream that Node makes of a file ignores it where only a part was taken, as
+ * it is when the disk becomes full; what it makes of a block device, or of a socket that keeps messages
+ * apart, takes all and passes nothing on.
  */
 const throughDescriptor: Put = async ({ fd }, content, fail) => {
   const bytes = typeof content === 'string' ? encodeUtf8(content) : content
@@ -87,8 +89,7 @@ const throughDescriptor: Put = async ({ fd }, content, fail) => {
   }
 }
 
-function isStream({ isTTY, fd }: ProcessStream): boolean {
-  if (isTTY === true) return true
-  const kind = fstatSync(fd)
-  return kind.isFIFO() || kind.isSocket()
+/** Whether Node writes to it by itself: a terminal is a socket to it. */
+function isStream(stream: ProcessStream): boolean {
+  return stream.isTTY === true || stream instanceof Socket
 }

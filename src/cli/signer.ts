@@ -1,15 +1,15 @@
 /** `--private-key`, `--certificate` and what goes with them, made into a signer. */
 
-import { secretOfText } from '../bytes/secret.ts'
 import { KeyError } from '../errors.ts'
 import { findValidityWarning } from '../keys/certificate.ts'
 import { type Passphrase, readPassphraseFile } from '../keys/passphrase.ts'
 import type { LoadedSigner } from '../keys/signers/checked-signer.ts'
 import { type OpenSignerOptions, openSigner } from '../keys/signers/open-signer.ts'
 import type { ValuesOf } from './arguments.ts'
-import { type Context, rawVariable } from './context.ts'
+import type { Context } from './context.ts'
 import { UsageError, UsageErrors } from './errors.ts'
 import { PIN_VARIABLE, programEnvironment } from './program-environment.ts'
+import { readSecretVariable } from './secret-variable.ts'
 import { DEFAULT_PATIENCE, type signerOptions } from './signer-options.ts'
 import { printable } from './terminal.ts'
 
@@ -94,10 +94,9 @@ async function readSecret(
   context: Context,
 ): Promise<Passphrase | undefined> {
   if (passphraseFile !== undefined) return readPassphraseFile(passphraseFile)
-  const pin = rawVariable(context, PIN_VARIABLE)
-  return privateKeySource === 'pkcs11' && pin
-    ? { bytes: secretOfText(pin), warnings: [] }
-    : undefined
+  if (privateKeySource !== 'pkcs11') return undefined
+  const pin = readSecretVariable(context, PIN_VARIABLE)
+  return pin?.length ? { bytes: pin, warnings: [] } : undefined
 }
 
 /** Asks for the passphrase or PIN when none was given and somebody is there. */

@@ -1,7 +1,24 @@
 /** Standard input read to its end, with an eye on how much there is. */
 
-import { readSync } from 'node:fs'
+import { ReadStream, readSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { allocateSecret, copySecret, joinSecret } from '../bytes/secret.ts'
+import { FileError } from '../errors.ts'
+
+/**
+ * Standard input in pieces.
+ *
+ * @param stream `process.stdin`
+ *
+ * @throws FileError NOT_A_FILE where Node would say that nothing is in it: of a folder, a block device
+ *   or a socket that keeps messages apart it makes an empty stream.
+ */
+export function openInput(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  if (stream instanceof Socket || stream instanceof ReadStream) return stream
+  throw new FileError('NOT_A_FILE', 'standard input is no file, pipe or stream of bytes', {
+    hint: 'cat passes on what is in a device',
+  })
+}
 
 /** All bytes of `stream`, or undefined where there are more than `maximum`. */
 export async function readStream(

@@ -110,6 +110,11 @@ describe('goes on after', () => {
     ['a missing file', { input: at('missing') }, 'does not exist'],
     ['a missing variable', { input: undefined, environment: 'NONE' }, 'NONE is not set'],
     [
+      'a variable whose bytes Node has replaced',
+      { input: undefined, environment: 'BINARY' },
+      'BINARY holds bytes that are not UTF-8',
+    ],
+    [
       'a program that fails',
       { input: undefined, command: [process.execPath, '-e', 'process.exit(7)'] },
       'ended with 7',
@@ -133,7 +138,8 @@ describe('goes on after', () => {
     const bad = { ...good(), output: output(), ...rest }
     const lines = [bad, { ...good(), output: at(`${name}-good`) }]
     const args = ['--allow-commands', '--json']
-    const { code, stdout, stderr } = await batch(lines, args)
+    const environment = { BINARY: '\ufffdx' }
+    const { code, stdout, stderr } = await batch(lines, args, { environment })
     expect(code).toBe(1)
     expect(stderr).toContain(`extsign: error: ${at('manifest')} line 1: `)
     const [first, second] = JSON.parse(stdout)

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
@@ -116,4 +116,51 @@ test('a file gets all of it, at standard output and as OUT', () => {
   for (const name of ['redirected', 'out']) {
     expect(digest(readFileSync(join(folder, name)))).toBe(digest(secret))
   }
+})
+
+/** Runs `words` with a socket that keeps messages apart as `descriptor`; prints what the peer reads, and the exit code. */
+const SOCKET = `use Socket;
+  my ($descriptor, $kind, $text, @words) = @ARGV;
+  socketpair(my $ours, my $theirs, AF_UNIX, $kind eq 'seqpacket' ? SOCK_SEQPACKET : SOCK_DGRAM, 0) or die;
+  my $child = fork // die;
+  if (!$child) {
+    close $ours;
+    POSIX::dup2(fileno $theirs, $descriptor);
+    exec @words;
+  }
+  close $theirs;
+  syswrite $ours, $text if $text;
+  close $ours if $text;
+  waitpid $child, 0;
+  my $code = $? >> 8;
+  my $got = '';
+  recv $ours, $got, 1 << 20, MSG_DONTWAIT if !$text;
+  print "$got $code\n";
+`
+
+describe.runIf(available('perl')).each(['seqpacket', 'dgram'])('a %s socket', (kind) => {
+  const connect = (descriptor: number, text: string, ...words: readonly string[]) => {
+    const script = ['-MPOSIX', '-e', SOCKET, `${descriptor}`, kind, text]
+    return run(tool('perl'), [...script, process.execPath, ...words])
+  }
+
+  test('at standard output gets the secret, or the exit code says that it does not', () => {
+    const small = seal('message', Buffer.from('secret'))
+    expect(connect(1, '', ...DECRYPT, small).stdout).toBe('secret 0\n')
+    const { stdout, stderr } = connect(1, '', ...DECRYPT, seal('messages', randomBytes(500_000)))
+    expect([stdout, stderr]).toEqual([' 1\n', expect.stringContaining('EMSGSIZE')])
+  })
+
+  test('at standard input is not taken for an empty secret', () => {
+    const words = [EXTSIGN, 'cred', 'encrypt', '--with-key=null', '--name=', '-', '-']
+    const { stdout, stderr } = connect(0, 'secret', ...words)
+    expect([stdout, stderr]).toEqual([' 1\n', expect.stringContaining('no file, pipe or stream')])
+  })
+})
+
+test('a folder at standard input is not taken for an empty secret', () => {
+  const line = `'${process.execPath}' '${EXTSIGN}' cred encrypt --with-key=null --name= - sealed <.`
+  const { status, stderr } = run('bash', ['-c', line], { cwd: folder })
+  expect([status, stderr]).toEqual([1, expect.stringContaining('no file, pipe or stream')])
+  expect(existsSync(join(folder, 'sealed'))).toBe(false)
 })

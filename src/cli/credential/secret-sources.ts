@@ -1,10 +1,11 @@
 /** Secrets for many credentials: read when they are needed, kept while another one needs them too. */
 
-import { copySecret, secretOfText } from '../../bytes/secret.ts'
+import { copySecret } from '../../bytes/secret.ts'
 import { KeyError } from '../../errors.ts'
 import { MAX_PLAINTEXT } from '../../formats/credential/layout.ts'
-import { type Context, rawVariable } from '../context.ts'
+import type { Context } from '../context.ts'
 import { programEnvironment } from '../program-environment.ts'
+import { readSecretVariable } from '../secret-variable.ts'
 import { DigestTable } from './digest-table.ts'
 import { readSecret } from './files.ts'
 import type { SecretSource } from './manifest-fields.ts'
@@ -80,7 +81,7 @@ export function secretSources(context: Context): SecretSources {
 }
 
 function readVariable(variable: string, context: Context): Uint8Array {
-  const value = rawVariable(context, variable)
-  if (value !== undefined) return secretOfText(value)
+  const secret = readSecretVariable(context, variable)
+  if (secret) return secret
   throw new KeyError('NOT_FOUND', `the variable ${variable} is not set`)
 }
