@@ -1,5 +1,10 @@
 /** Joins byte arrays into a new one. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return concatAll(parts)
+}
+
+/** {@link concat} for a list of any length: arguments lie on the stack, and a hundred thousand do not fit. */
+export function concatAll(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
   let offset = 0
   for (const part of parts) {

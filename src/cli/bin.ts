@@ -81,7 +81,7 @@ function interrupts(): AbortSignal {
 
 /** All output was taken; or the command was interrupted, and its reader has had its time. */
 async function settled(): Promise<void> {
-  const flushed = Promise.all([stdout.flushed(), stderr.flushed()])
+  const flushed = stdout.flushed().then(() => stderr.flushed())
   if (interruption === undefined) return void (await flushed)
   const { signal } = interruption
   const interrupted = new Promise<void>((resolve) => {

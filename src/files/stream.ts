@@ -19,7 +19,7 @@ const AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_
 const PIECE = 64 * 1024
 
 /** Milliseconds between two looks. */
-const PAUSE = 10
+const PAUSE = 30
 /** Milliseconds in which the other end of a fifo has to be opened. */
 const PATIENCE = 3000
 

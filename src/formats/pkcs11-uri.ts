@@ -79,7 +79,7 @@ function decodePercent(text: string, name: string): Uint8Array {
   for (const [piece, digits] of text.matchAll(/%([0-9a-fA-F]{2})|[^%]+|%/g)) {
     if (digits !== undefined) bytes.push(Number.parseInt(digits, 16))
     else if (piece === '%') throw bad(`attribute ${name} has a % without two digits after it`)
-    else bytes.push(...encodeUtf8(piece))
+    else for (const byte of encodeUtf8(piece)) bytes.push(byte)
   }
   return Uint8Array.from(bytes)
 }

@@ -1,6 +1,6 @@
 /** What is in an image, entry by entry, without unpacking it. */
 
-import { concat } from '../bytes/concat.ts'
+import { concatAll } from '../bytes/concat.ts'
 import { equalBytes } from '../bytes/equal.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { ImageError } from '../errors.ts'
@@ -133,5 +133,5 @@ async function describe(erofs: Erofs, path: Uint8Array, inode: Inode): Promise<L
 }
 
 function joinNames(names: readonly Uint8Array[]): Uint8Array {
-  return concat(...names.flatMap((name, at) => (at === 0 ? [name] : [SLASH, name])))
+  return concatAll(names.flatMap((name, at) => (at === 0 ? [name] : [SLASH, name])))
 }

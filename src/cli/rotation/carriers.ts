@@ -37,15 +37,18 @@ export async function loadCarriers(
 ): Promise<LoadedCarriers> {
   const closing: Closing[] = []
   const carriers: Carrier[] = []
-  for (const table of plan.images) carriers.push(...(await imageCarriers(table, context, closing)))
+  for (const table of plan.images) {
+    for (const carrier of await imageCarriers(table, context, closing)) carriers.push(carrier)
+  }
   for (const table of plan.policies) {
-    carriers.push(...(await policyCarriers(table, context, closing)))
+    for (const carrier of await policyCarriers(table, context, closing)) carriers.push(carrier)
   }
   for (const { place, values } of plan.credentials) {
     const paths = await findFiles(values.files, place, () => true)
-    carriers.push(
-      ...credentialCarriers(paths, { place, values }, { context, closing, allowCommands }),
-    )
+    const loading = { context, closing, allowCommands }
+    for (const carrier of credentialCarriers(paths, { place, values }, loading)) {
+      carriers.push(carrier)
+    }
   }
   return {
     carriers,
@@ -117,7 +120,8 @@ async function findFiles(
     )
     const inside = isDirectory ? (await listFiles(path)).filter(isMeant) : undefined
     if (inside?.length === 0) throw new UsageError(`${place}: folder ${path} has nothing for it`)
-    found.push(...(inside?.map((name) => join(path, name)) ?? [path]))
+    if (!inside) found.push(path)
+    for (const name of inside ?? []) found.push(join(path, name))
   }
   return found
 }

@@ -1,6 +1,6 @@
 /** Signature lists from certificates and digests. */
 
-import { concat } from '../../bytes/concat.ts'
+import { concat, concatAll } from '../../bytes/concat.ts'
 import { encode } from '../../bytes/struct.ts'
 import { formatUuid } from '../../bytes/uuid.ts'
 import { sha256 } from '../../crypto/sha256.ts'
@@ -26,7 +26,7 @@ export interface Signatures {
 
 /** The bytes of lists, one after the other. */
 export function encodeSignatureLists(lists: readonly SignatureList[]): Uint8Array {
-  return concat(...lists.map(encodeList))
+  return concatAll(lists.map(encodeList))
 }
 
 /**

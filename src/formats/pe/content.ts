@@ -1,6 +1,6 @@
 /** The content of a section as it is in memory: its bytes, then zeros up to its virtual size. */
 
-import { concat } from '../../bytes/concat.ts'
+import { concatAll } from '../../bytes/concat.ts'
 import { FormatError } from '../../errors.ts'
 import type { FileRange, PeFile, PeSection } from './decode.ts'
 import { FORMAT } from './layout.ts'
@@ -62,5 +62,5 @@ export async function readSection(
   }
   const parts: Uint8Array[] = []
   for await (const part of sectionContent(pe, section)) parts.push(part)
-  return concat(...parts)
+  return concatAll(parts)
 }

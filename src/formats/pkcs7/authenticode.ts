@@ -4,7 +4,7 @@
  * Executable Signature Format".
  */
 
-import { concat } from '../../bytes/concat.ts'
+import { concat, concatAll } from '../../bytes/concat.ts'
 import { equalBytes } from '../../bytes/equal.ts'
 import { fromHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
@@ -30,7 +30,7 @@ const SIGNING_TIME = '1.2.840.113549.1.9.5'
 
 const hex = (digits: string) => fromHex(digits)!
 const element = (tag: number, ...contents: readonly Uint8Array[]) => {
-  const content = concat(...contents)
+  const content = concatAll(contents)
   if (content.length > 127) throw new RangeError(`${content.length} bytes in one element`)
   return concat(Uint8Array.of(tag, content.length), content)
 }

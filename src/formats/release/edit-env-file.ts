@@ -1,6 +1,6 @@
 /** Changes to a release file that leave comments, order and every other line as they were. */
 
-import { concat } from '../../bytes/concat.ts'
+import { concat, concatAll } from '../../bytes/concat.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { FormatError } from '../../errors.ts'
 import { formatAssignment, formatEnvFile, parseAssignments, parseEnvFile } from './env-file.ts'
@@ -27,7 +27,7 @@ export function editEnvFile(
     at = end
   }
   parts.push(bytes.subarray(at))
-  const replaced = concat(...parts)
+  const replaced = concatAll(parts)
   const added = [...fields].filter(([key]) => !assignments.has(key))
   const edited = added.length === 0 ? replaced : append(replaced, added)
   // An open quote or a backslash at the very end would swallow what was added.

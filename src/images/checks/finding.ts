@@ -47,7 +47,7 @@ export async function runChecks<Subject>(
     if (!outcome) continue
     const { problems, note } = outcome
     if (problems.length === 0) findings.push({ check, ok: true, ...(note && { note }) })
-    else findings.push(...problems.map((problem) => ({ check, ok: false as const, ...problem })))
+    else for (const problem of problems) findings.push({ check, ok: false, ...problem })
   }
   return findings
 }

@@ -1,7 +1,7 @@
 /** What a thread does with a job. */
 
 import { alignUp } from '../../bytes/align.ts'
-import { concat } from '../../bytes/concat.ts'
+import { concat, concatAll } from '../../bytes/concat.ts'
 import { equalBytes } from '../../bytes/equal.ts'
 import { type ChunkEncoder, createChunkEncoder } from '../../compression/chunk-encoder.ts'
 import {
@@ -106,7 +106,7 @@ function compress(job: CompressJob, encode: ChunkEncoder): JobResult {
     }
   }
   const digests = hashBlocks(output.subarray(0, used), salt)
-  const ofPieces = inputDigests.length > 0 ? concat(...inputDigests) : NO_DIGESTS
+  const ofPieces = inputDigests.length > 0 ? concatAll(inputDigests) : NO_DIGESTS
   return { buffer, size: used, digests, hashed: ofPieces, chunks: Int32Array.from(chunks) }
 }
 
@@ -143,7 +143,7 @@ function digest({ pieces, salt }: DigestJob): JobResult {
     readContent(content, start, input.subarray(0, size))
     all.push(hashPiece(input.subarray(0, size), salt))
   }
-  const digests = concat(...all)
+  const digests = concatAll(all)
   return { buffer: NO_BUFFER, size: 0, digests, hashed: NO_DIGESTS, chunks: NO_CHUNKS }
 }
 

@@ -3,7 +3,7 @@
  * and what must not be there.
  */
 
-import { concat } from '../../bytes/concat.ts'
+import { concatAll } from '../../bytes/concat.ts'
 import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { FormatError } from '../../errors.ts'
 import { type Erofs, type Inode, openErofs } from '../../formats/erofs/index.ts'
@@ -151,7 +151,7 @@ async function readFile(erofs: Erofs, inode: Inode, path: string): Promise<Uint8
   }
   const parts: Uint8Array[] = []
   for await (const part of erofs.read(inode)) parts.push(part.slice())
-  return concat(...parts)
+  return concatAll(parts)
 }
 
 /** Names that are UTF-8, without the dots, in byte order. */

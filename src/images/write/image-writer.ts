@@ -8,7 +8,7 @@
  */
 
 import { alignUp } from '../../bytes/align.ts'
-import { concat } from '../../bytes/concat.ts'
+import { concat, concatAll } from '../../bytes/concat.ts'
 import { sha256 } from '../../crypto/sha256.ts'
 import type { Output } from '../../files/output.ts'
 import { readDescriptor } from '../../files/read.ts'
@@ -127,7 +127,7 @@ export class ImageWriter implements BlockSink {
   #flushParked(): void {
     const position = this.#park + this.#parkedBlocks * VERITY_BLOCK_SIZE
     this.#parkedBlocks += this.#parked.length
-    this.#write(concat(...this.#parked), position, () => {})
+    this.#write(concatAll(this.#parked), position, () => {})
     this.#parked = []
   }
 

@@ -6,7 +6,7 @@
  */
 
 import { alignUp } from '../../../bytes/align.ts'
-import { concat } from '../../../bytes/concat.ts'
+import { concat, concatAll } from '../../../bytes/concat.ts'
 import { viewOf } from '../../../bytes/struct.ts'
 import { encodeUtf8 } from '../../../bytes/utf8.ts'
 import { FormatError } from '../../../errors.ts'
@@ -58,7 +58,7 @@ export function shareXattrs(inodes: Iterable<Xattrs>): SharedXattrs {
     entries.push(entry)
     offset += entry.length
   }
-  return { bytes: concat(...entries), ids }
+  return { bytes: concatAll(entries), ids }
 }
 
 /**
