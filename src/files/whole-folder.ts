@@ -1,9 +1,10 @@
 /** A folder of a few files that appears whole or not at all. */
 
-import { chmod, lstat, open, readdir } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { chmod, lstat, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError } from '../errors.ts'
-import { toFileError } from './errno.ts'
+import { errnoOf, toFileError } from './errno.ts'
 import { createFolder, removeStaleFolders } from './folder-output.ts'
 
 /** Writes one file of the folder. */
@@ -67,14 +68,30 @@ async function writeNew(
 }
 
 /**
- * Names of the regular files in a folder, in order; hidden ones are left out.
+ * Names of the files in a folder, in order: regular ones, and symbolic links that lead to one, which
+ * the readers of such folders follow too. Hidden ones are left out, and links that lead nowhere.
  *
- * @throws FileError where it cannot be read.
+ * @throws FileError where the folder cannot be read, or where a link leads to.
  */
 export async function listFiles(path: string): Promise<readonly string[]> {
   const entries = await readdir(path, { withFileTypes: true }).catch((error) => {
     throw toFileError(error, { path, verb: 'read' })
   })
-  const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
-  return files.map(({ name }) => name).sort()
+  const names: string[] = []
+  for (const entry of entries) {
+    const { name } = entry
+    if (name.startsWith('.')) continue
+    const found = entry.isSymbolicLink() ? await follow(join(path, name)) : entry
+    if (found?.isFile()) names.push(name)
+  }
+  return names.sort()
+}
+
+async function follow(link: string): Promise<Stats | undefined> {
+  try {
+    return await stat(link)
+  } catch (error) {
+    if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
+    throw toFileError(error, { path: link, verb: 'read' })
+  }
 }

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -163,6 +173,17 @@ test('takes a null key where it is told to', async () => {
   await run(['encrypt', '--with-key=null', at('plain'), at('from/x')])
   expect((await rekey(['--allow-null'])).code).toBe(0)
   expect(await open('to/x')).toMatchObject({ type: 'host', name: 'x' })
+})
+
+test('takes what links lead to, and leaves links that lead nowhere out', async () => {
+  renameSync(at('from/db.cred'), at('elsewhere'))
+  symlinkSync('../elsewhere', at('from/db.cred'))
+  symlinkSync('gone', at('from/dangling'))
+  symlinkSync('.', at('from/loop'))
+  expect((await rekey()).code).toBe(0)
+  expect(readdirSync(at('to'))).toEqual(['db.cred', 'nameless'])
+  expect(lstatSync(at('to/db.cred')).isFile()).toBe(true)
+  expect(await open('to/db.cred')).toMatchObject({ name: 'db', secret: 'aHVudGVyMg==' })
 })
 
 test('leaves hidden files and folders out', async () => {

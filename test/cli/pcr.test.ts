@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { makeTestKey } from '../keys/test-keys.ts'
@@ -233,6 +242,33 @@ describe('sign', () => {
     const asked = await pcr(line, { passphrase: 'hunter2' })
     expect(asked.stderr).toContain('Passphrase of')
     expect(await pcr(`${line} --passphrase-file=pass.key`)).toEqual({ ...asked, stderr: '' })
+  })
+})
+
+describe('sign adds to the file that it appends to', () => {
+  const digests = () => [...readFileSync(at('kept.json'), 'utf8').matchAll(/"pol":"(\w+)"/g)]
+  const add = (initrd: string) =>
+    pcr(
+      `sign --linux=linux --initrd=${initrd} --private-key=pcr.key --append=linked.json --signatures=linked.json --force`,
+    )
+
+  test('and nothing is lost where two do at once, though a link leads to it', async () => {
+    await pcr('sign --linux=linux --private-key=pcr.key --signatures=kept.json')
+    chmodSync(at('kept.json'), 0o640)
+    symlinkSync('kept.json', at('linked.json'))
+    const each = digests().length
+    const outcomes = await Promise.all(['initrd', 'text'].map(add))
+    const done = outcomes.filter(({ code }) => code === 0).length
+    expect(done).toBeGreaterThanOrEqual(1)
+    expect(digests()).toHaveLength(each * (1 + done))
+    for (const { code, stderr } of outcomes) {
+      if (code !== 0) expect(stderr).toMatch(/is being changed by|was changed after/)
+    }
+    for (const initrd of ['initrd', 'text']) expect((await add(initrd)).code).toBe(0)
+    expect(digests()).toHaveLength(each * 3)
+    expect(readlinkSync(at('linked.json'))).toBe('kept.json')
+    expect(statSync(at('kept.json')).mode & 0o777).toBe(0o640)
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([])
   })
 })
 

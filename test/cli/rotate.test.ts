@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { makeTestKey } from '../keys/test-keys.ts'
@@ -131,6 +140,24 @@ test('a check says which key everything carries, until it is none of the old', a
   const third = await rotate(['--check'])
   expect([third.code, words(third.stdout).at(-1)]).toEqual([0, 'nothing of 4 carries the old key'])
   expect(readdirSync(at('verity.d'))).toEqual(['new.crt'])
+})
+
+test('what a link in a folder leads to carries a key too', async () => {
+  renameSync(at('sealed/db'), at('elsewhere'))
+  symlinkSync('../elsewhere', at('sealed/db'))
+  symlinkSync('db', at('sealed/again'))
+  symlinkSync('x.raw', at('images/latest.raw'))
+  symlinkSync('gone.raw', at('images/gone.raw'))
+  const first = await rotate(['--check'])
+  expect([first.code, words(first.stdout).at(-1)]).toEqual([3, '6 of 6 carry the old key'])
+  const { code, stdout, stderr } = await rotate()
+  expect([code, stderr, words(stdout).at(-1)]).toEqual([0, '', '6 steps done'])
+  expect(readlinkSync(at('sealed/db'))).toBe('../elsewhere')
+  expect(readlinkSync(at('images/latest.raw'))).toBe('x.raw')
+  expect((await rotate(['--finish'])).code).toBe(0)
+  expect((await rotate(['--check'])).code).toBe(0)
+  const secret = ['--name=db', '--host-secret', at('new.secret'), at('elsewhere')]
+  expect((await extsign(['cred', 'decrypt', ...secret])).stdout).toBe('hunter2')
 })
 
 test('a file that fails does not keep the others, and nothing old is removed', async () => {

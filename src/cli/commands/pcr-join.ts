@@ -79,7 +79,7 @@ async function joinRequest(
   values: JoinValues,
   context: Context,
 ): Promise<void> {
-  const document = await loadDocument(path)
+  const { document, source } = await loadDocument(path)
   const policies = [...readPcrSignatures(document)].flatMap(([bank, entries]) =>
     entries.map((entry) => ({ bank, entry })),
   )
@@ -87,7 +87,7 @@ async function joinRequest(
   const open = unsigned.filter(({ entry }) => !entry.signature).length
   if (open > 0) printWarnings([`${open} policies are not signed yet`], context.stderr)
   const joined = placePcrSignatures(document, signed)
-  await writeSignatures(joined, undefined, values, context)
+  await writeSignatures({ document: joined, source }, undefined, values, context)
 }
 
 async function joinUki(
@@ -107,6 +107,7 @@ async function joinUki(
       reference: values.policyref,
     }).catch(blame(path))
     const signed = profiles.flatMap(({ signatures }) => signatures)
-    await writeSignatures(appendPcrSignatures({}, signed), { uki, profiles }, values, context)
+    const document = appendPcrSignatures({}, signed)
+    await writeSignatures({ document }, { uki, profiles }, values, context)
   })
 }

@@ -37,7 +37,7 @@ export const pcrPolicyDigest = defineCommand({
         fingerprint: publicKey?.fingerprint,
         reference: values.policyref,
       })
-      const document = await loadDocument(values.append)
+      const { document } = await loadDocument(values.append)
       const complete = appendPcrSignatures(document, policies, { payload: true })
       context.stdout.write(formatAlways(complete, values.json, context))
       return ExitCode.done

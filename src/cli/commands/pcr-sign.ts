@@ -45,12 +45,12 @@ export const pcrSign = defineCommand({
     const signing = { signer, publicKey: signer.publicKey }
     printWarnings(findImpossiblePhases(values), context.stderr)
     return withMeasured(values, async (measured) => {
-      const document = await loadDocument(values.append)
+      const { document, source } = await loadDocument(values.append)
       const { signed, placement } = await sign(measured, signing, values.policyref).finally(() =>
         signer.forget(),
       )
       const complete = appendPcrSignatures(document, signed)
-      await writeSignatures(complete, placement, values, context)
+      await writeSignatures({ document: complete, source }, placement, values, context)
       return ExitCode.done
     })
   },

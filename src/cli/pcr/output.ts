@@ -2,9 +2,10 @@
 
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { FileError } from '../../errors.ts'
-import { createOutput } from '../../files/output.ts'
+import { withLock } from '../../files/lock.ts'
+import { createOutput, type Output } from '../../files/output.ts'
+import { createReplacement, isSameFile } from '../../files/replace-file.ts'
 import { formatJsonText } from '../../formats/json-text.ts'
-import type { PcrSignatureDocument } from '../../formats/pcr-signature-document.ts'
 import type { UkiFile } from '../../policies/open-uki.ts'
 import { type ProfileSignatures, placeSignatures } from '../../policies/place.ts'
 import type { ValuesOf } from '../arguments.ts'
@@ -13,6 +14,7 @@ import { blame, UsageError } from '../errors.ts'
 import { formatPairs, printable } from '../terminal.ts'
 import { formatAlways } from './json.ts'
 import type { jsonOption, placementOptions } from './options.ts'
+import type { LoadedDocument } from './policies.ts'
 
 export type PlacementValues = ValuesOf<typeof placementOptions> & ValuesOf<typeof jsonOption>
 
@@ -41,32 +43,49 @@ export interface Placement {
 }
 
 /**
- * Writes the JSON and the UKI where they are wanted, neither where the UKI has no room; what is wanted nowhere goes to standard output. */
+ * Writes the JSON and the UKI where they are wanted, neither where the UKI has no room; what is wanted
+ * nowhere goes to standard output. A file that the document was read from is replaced as long as it is
+ * what was read: two that add to it at once do not lose what the other has added.
+ */
 export async function writeSignatures(
-  document: PcrSignatureDocument,
+  { document, source }: LoadedDocument,
   placement: Placement | undefined,
   values: PlacementValues,
   context: Context,
 ): Promise<void> {
   const { output, signatures, json } = values
   const text = `${formatJsonText(document, 'short')}\n`
-  const made =
-    signatures === undefined ? undefined : await createOutput(signatures, { force: values.force })
-  try {
-    await made?.write(encodeUtf8(text), 0)
-    if (output !== undefined && placement) await place(placement, output, values)
-    await made?.commit().catch((error) => {
-      throw output === undefined ? error : alsoWritten(error, output)
-    })
-  } finally {
-    await made?.abort()
-  }
+  await withOutput(values, source, async (made) => {
+    try {
+      await made?.write(encodeUtf8(text), 0)
+      if (output !== undefined && placement) await place(placement, output, values)
+      await made?.commit().catch((error) => {
+        throw output === undefined ? error : alsoWritten(error, output)
+      })
+    } finally {
+      await made?.abort()
+    }
+  })
   if (output !== undefined && placement && json === undefined) {
     context.stdout.write(describePlaced(output, placement.profiles))
   }
   if ((output === undefined && signatures === undefined) || json !== undefined) {
     context.stdout.write(formatAlways(document, json, context))
   }
+}
+
+/** Calls `use` with the new file of `--signatures`, if any. */
+async function withOutput(
+  { signatures, force }: PlacementValues,
+  source: LoadedDocument['source'],
+  use: (made: Output | undefined) => Promise<void>,
+): Promise<void> {
+  if (signatures === undefined) return use(undefined)
+  if (!force || !source || !(await isSameFile(source.path, signatures))) {
+    return use(await createOutput(signatures, { force }))
+  }
+  const { stamp } = source
+  await withLock(signatures, async (file) => use(await createReplacement(file, stamp)))
 }
 
 function describePlaced(output: string, profiles: readonly ProfileSignatures[]): string {

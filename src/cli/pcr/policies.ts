@@ -1,6 +1,8 @@
 /** The policies of what was measured, and the document they go into. */
 
 import { basename } from 'node:path'
+import { toFileError } from '../../files/errno.ts'
+import { type FileStamp, stampOf } from '../../files/file-stamp.ts'
 import { readSmallFile } from '../../files/text.ts'
 import {
   type BankedSignature,
@@ -27,13 +29,29 @@ export function subjectOf(measured: Measured): string {
   return measured.kind === 'uki' ? basename(measured.uki.path) : 'unified kernel image'
 }
 
+/** A document, and the file it was read from as it was then. */
+export interface LoadedDocument {
+  readonly document: PcrSignatureDocument
+  readonly source?: { readonly path: string; readonly stamp: FileStamp } | undefined
+}
+
 /** The document of `--append`, or an empty one. */
-export async function loadDocument(path: string | undefined): Promise<PcrSignatureDocument> {
-  if (path === undefined) return {}
+export async function loadDocument(path: string | undefined): Promise<LoadedDocument> {
+  if (path === undefined) return { document: {} }
+  const stamp = stampBefore(path)
   const bytes = await readSmallFile(path, { maximum: MAX_DOCUMENT })
   try {
-    return parsePcrSignatureDocument(bytes)
+    return { document: parsePcrSignatureDocument(bytes), source: { path, stamp } }
   } catch (error) {
     throw inFile(path, error)
+  }
+}
+
+/** What changes while it is read is not what it was before. */
+function stampBefore(path: string): FileStamp {
+  try {
+    return stampOf(path)
+  } catch (error) {
+    throw toFileError(error, { path, verb: 'read' })
   }
 }
