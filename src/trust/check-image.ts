@@ -78,7 +78,10 @@ async function readSignature(path: string): Promise<FoundSignature | undefined |
   try {
     const image = await openImage(path)
     try {
-      return (await collectRootHashes(image)).reader.signature
+      const { signature, objection } = (await collectRootHashes(image)).reader
+      return objection
+        ? new FormatError('verity signature', 'BAD_VALUE', objection.reason)
+        : signature
     } finally {
       await image.close()
     }
