@@ -41,27 +41,68 @@ export function readVeritySignature(partition: Uint8Array): ReadSignature {
 }
 
 function readText(text: string): ReadSignature {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return refuse('EINVAL: the text is not JSON')
-    throw error
-  }
+  const value = parse(text)
+  if (value === undefined) return refuse('EINVAL: the text is not JSON')
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return refuse('EINVAL: the text is no JSON object')
   }
-  const { rootHash, signature } = value as Readonly<Record<string, unknown>>
-  for (const name of ['rootHash', 'signature']) {
-    // Written in another way, or inside of another object, the name is not found: it is only unclear.
-    if (text.split(`"${name}"`).length > 2) return { kind: 'unclear', reason: `${name} twice` }
-  }
+  // Of a name that is there twice the first counts; JavaScript takes the last.
+  const members = firstMembers(text)
+  const rootHash = parse(members.get('rootHash') ?? '')
   const hash = typeof rootHash === 'string' ? fromHex(withoutSpaces(rootHash)) : undefined
   if (!hash) return refuse('EINVAL: rootHash is missing or not hexadecimal')
   if (hash.length < SMALLEST_ROOT_HASH) return { kind: 'unclear', reason: 'a short root hash' }
+  const signature = parse(members.get('signature') ?? '')
   const message = typeof signature === 'string' ? fromAnyBase64(signature) : undefined
   if (!message) return refuse('EINVAL: signature is missing or not base64')
   return { kind: 'read', rootHash: hash, signature: message }
+}
+
+/** Undefined where the text is not JSON. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** The texts of the values of the outermost object, by name: of valid JSON text. */
+function firstMembers(text: string): ReadonlyMap<string, string> {
+  const members = new Map<string, string>()
+  let depth = 0
+  let name: string | undefined
+  let start = 0
+  const end = (at: number) => {
+    if (name !== undefined && !members.has(name)) members.set(name, text.slice(start, at))
+    name = undefined
+  }
+  let string = ''
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]!
+    if (character === '"') {
+      const close = endOfString(text, at + 1)
+      if (depth === 1) string = text.slice(at, close + 1)
+      at = close
+    } else if (character === ':' && depth === 1) {
+      name = String(parse(string))
+      start = at + 1
+    } else if (character === ',' && depth === 1) end(at)
+    else if (character === '{' || character === '[') depth += 1
+    else if (character === '}' || character === ']') {
+      if (depth === 1) end(at)
+      depth -= 1
+    }
+  }
+  return members
+}
+
+/** Where the quote is that ends the string. */
+function endOfString(text: string, start: number): number {
+  let at = start
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  return at
 }
 
 function fromAnyBase64(text: string): Uint8Array | undefined {

@@ -2,6 +2,7 @@
 
 import { realpathSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
+import { cachedSource } from '../bytes/cached-source.ts'
 import { FormatError } from '../errors.ts'
 import { openFileSource } from '../files/file-source.ts'
 import { BLOCK_SIZE } from '../formats/erofs/layout.ts'
@@ -46,7 +47,7 @@ export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult>
 async function openFilesystemFile(path: string): Promise<FileContent> {
   const source = await openFileSource(path)
   try {
-    assertFilesystem(await probe(source, true), path)
+    assertFilesystem(await probe(cachedSource(source), true), path)
   } finally {
     await source.close()
   }

@@ -90,7 +90,8 @@ async function readSignature(path: string): Promise<ReadSignature | FormatError>
   try {
     const image = await openImage(path)
     try {
-      const { signature } = (await collectRootHashes(image)).reader
+      const { signature, objection } = (await collectRootHashes(image)).reader
+      if (objection) return new FormatError('verity signature', 'BAD_VALUE', objection.reason)
       const problems = judgeJournal(image.journal)?.problems ?? []
       return { signature, unfinished: problems.map(({ found }) => found) }
     } finally {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -131,12 +132,9 @@ beforeAll(async () => {
   const boot = '--uki @esp/EFI/Linux/linux.efi --esp @esp --initrd-version=262 --phase=enter-initrd'
   writeFileSync(at('prediction.json'), await run(`pcr predict ${boot} --json`))
   writeFileSync(at('dump'), `11:sha256=${'0'.repeat(64)}\n`)
-  execFileSync(
-    'openssl',
-    ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', at('srk.key')],
-    { stdio: 'ignore' },
-  )
-  execFileSync('openssl', ['pkey', '-in', at('srk.key'), '-pubout', '-out', at('srk.pub')])
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  writeFileSync(at('srk.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  writeFileSync(at('srk.pub'), publicKey.export({ type: 'spki', format: 'pem' }))
   server.listen(at('the.socket'))
   await once(server, 'listening')
 }, 60_000)

@@ -4,6 +4,8 @@
  * All hold the same extension, `c.raw`, signed by the same key.
  */
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { decode, encode } from '../../src/bytes/struct.ts'
 import { Superblock } from '../../src/formats/erofs/layout.ts'
@@ -19,6 +21,8 @@ import {
   signatureText,
   typeOf,
 } from './craft-image.ts'
+import { makeImageOfTree } from './image-of-tree.ts'
+import { writeFile } from './sample-trees.ts'
 
 export interface CraftedImage {
   /** What is unusual about it. */
@@ -45,9 +49,36 @@ const READ_ONLY = 1n << 60n
 const GROWFS = 1n << 59n
 const KIB = 1024
 
-/** Everything, made from one file system. */
+/** A file that is there once the extension is merged. */
+export const CRAFTED_MARK = 'usr/share/crafted/mark'
+
+/** The extension as a root tree and as a usr tree, each as a file system. */
+export async function makeCraftedTrees(folder: string): Promise<[root: Buffer, usr: Buffer]> {
+  const trees: Buffer[] = []
+  for (const [name, top] of [
+    ['root', 'usr/'],
+    ['usr', ''],
+  ] as const) {
+    const tree = join(folder, `crafted-${name}`)
+    writeFile(join(tree, `${top}lib/extension-release.d/extension-release.c`), 'ID=_any\n')
+    writeFile(join(tree, CRAFTED_MARK.replace('usr/', top)), 'here')
+    const output = `${tree}.raw`
+    const built = await makeImageOfTree({ kind: 'sysext', tree, output, name: 'c' })
+    const { offset } = built.partitions[0]!
+    trees.push(readFileSync(output).subarray(offset, offset + built.filesystemSize))
+  }
+  return [trees[0]!, trees[1]!]
+}
+
+/**
+ * Everything, made from two file systems.
+ *
+ * @param filesystem the extension `c` as a root tree
+ * @param usr the same as a usr tree: what is below /usr stands at its top
+ */
 export async function craftImages(
   filesystem: Uint8Array,
+  usr: Uint8Array,
   key: TestKey,
 ): Promise<readonly CraftedImage[]> {
   const base: Base = { data: Buffer.from(filesystem), key, sealed: await seal(filesystem, key) }
@@ -61,6 +92,7 @@ export async function craftImages(
     ...(await filesystems(base)),
     ...(await overlays(base)),
     ...sidecars(base),
+    ...(await usrTrees(usr, key)),
   ]
 }
 
@@ -659,13 +691,40 @@ async function overlays({ data, key, sealed }: Base): Promise<CraftedImage[]> {
   return images
 }
 
-function sidecars({ data, sealed, key }: Base): CraftedImage[] {
+/** The extension in a usr partition. */
+async function usrTrees(data: Uint8Array, key: TestKey): Promise<CraftedImage[]> {
+  const sealed = await seal(data, key)
+  const stranger = await seal(data, makeTestKey('rsa2048', { commonName: 'somebody else' }))
+  const ofUsr = (by: Seal) =>
+    sealedPartitions(data, by).map((partition, index) => ({
+      ...partition,
+      type: typeOf('usr', (['data', 'hash', 'signature'] as const)[index]!),
+    }))
+  const partitions = ofUsr(sealed)
+  const [whole, unsigned, bare] = [3, 2, 1].map((count) => layOut(partitions.slice(0, count)))
+  const { rootHash, pkcs7 } = sealed
+  const cases: readonly [string, Buffer, CraftedImage['beside']?][] = [
+    ['whole', whole!],
+    ['signed by somebody else', layOut(ofUsr(stranger))],
+    ['unsigned', unsigned!],
+    ['bare', bare!],
+    ['whole, its root hash beside', whole!, { 'c.usrhash': rootHash }],
+    ['whole, its root hash beside as that of root', whole!, { 'c.roothash': rootHash }],
+    ['whole, another root hash beside', whole!, { 'c.usrhash': '1'.repeat(64) }],
+    ['whole, both beside', whole!, { 'c.usrhash': rootHash, 'c.usrhash.p7s': pkcs7 }],
+    ['unsigned, both beside', unsigned!, { 'c.usrhash': rootHash, 'c.usrhash.p7s': pkcs7 }],
+  ]
+  return cases.map(([what, image, beside]) => {
+    return { name: `a usr tree: ${what}`, image, ...(beside && { beside }) }
+  })
+}
+
+function sidecars({ data, sealed }: Base): CraftedImage[] {
   const image = layOut(sealedPartitions(data, sealed))
   const unsigned = layOut(sealedPartitions(data, sealed).slice(0, 2))
   const bare = Buffer.from(data)
   const { rootHash, pkcs7, hash } = sealed
   const none = '0'.repeat(64)
-  void key
   const other = `${rootHash.slice(0, 32)}${'1'.repeat(32)}`
   const cases: readonly [string, Buffer, Record<string, Uint8Array | string>][] = [
     ['its root hash', image, { 'c.roothash': `${rootHash}\n` }],

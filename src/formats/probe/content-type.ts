@@ -12,7 +12,8 @@ export interface ContentType {
   readonly tolerant?: true
   /** Not looked for in less than so many bytes. */
   readonly minimumSize?: number
-  find(region: Region): Promise<Match | undefined>
+  /** A promise only where bytes have to be read: nearly all types are not there. */
+  find(region: Region): Match | undefined | Promise<Match | undefined>
 }
 
 export interface Match {
@@ -31,21 +32,48 @@ export interface Magic {
   readonly bytes: Uint8Array
 }
 
+type Check = (region: Region, offset: number, magic: Magic) => Judgement | Promise<Judgement>
+
 /** What `find` is for a type with magics: the first that is there counts, and `check` decides. */
 export function byMagic(
   magics: readonly Magic[],
-  check: (region: Region, offset: number, magic: Magic) => Judgement | Promise<Judgement> = () =>
-    true,
-): ContentType['find'] {
-  return async (region) => {
-    for (const magic of magics) {
-      const offset = magic.offset < 0 ? region.size + magic.offset : magic.offset
-      const found = await region.bytes(offset, magic.bytes.length)
-      if (!found || !equalBytes(found, magic.bytes)) continue
-      return toMatch(offset, await check(region, offset, magic))
+  check: Check = () => true,
+): (region: Region) => ReturnType<ContentType['find']> {
+  return (region) => {
+    for (const [index, magic] of magics.entries()) {
+      const offset = placeOf(magic, region)
+      const held = region.held(offset, magic.bytes.length)
+      if (!held) return byReading(region, magics.slice(index), check)
+      if (equalBytes(held, magic.bytes)) return judge(region, offset, magic, check)
     }
     return undefined
   }
+}
+
+async function byReading(
+  region: Region,
+  magics: readonly Magic[],
+  check: Check,
+): Promise<Match | undefined> {
+  for (const magic of magics) {
+    const offset = placeOf(magic, region)
+    const found = await region.bytes(offset, magic.bytes.length)
+    if (found && equalBytes(found, magic.bytes)) return judge(region, offset, magic, check)
+  }
+  return undefined
+}
+
+async function judge(
+  region: Region,
+  offset: number,
+  magic: Magic,
+  check: Check,
+): Promise<Match | undefined> {
+  return toMatch(offset, await check(region, offset, magic))
+}
+
+function placeOf({ offset }: Magic, { size }: Region): number {
+  return offset < 0 ? size + offset : offset
 }
 
 /** The match at `offset` as far as it is one. */

@@ -11,13 +11,13 @@ const KIBIBYTE = 1024
 
 /** A log record at the start of a sector in the first 256 KiB. */
 export async function findXfsLog(region: Region): Promise<Match | undefined> {
-  for (let offset = 0; offset < 256 * KIBIBYTE; offset += 512) {
-    const header = await region.view(offset, 512)
-    if (!header || header.getUint32(0) === 0x58465342) return undefined
-    if (header.getUint32(0) !== 0xfeedbabe) continue
-    const version = header.getUint32(8)
-    const length = header.getInt32(12)
-    const format = header.getUint32(300)
+  const log = await region.view(0, 256 * KIBIBYTE)
+  for (let offset = 0; log && offset < log.byteLength; offset += 512) {
+    if (log.getUint32(offset) === 0x58465342) return undefined
+    if (log.getUint32(offset) !== 0xfeedbabe) continue
+    const version = log.getUint32(offset + 8)
+    const length = log.getInt32(offset + 12)
+    const format = log.getUint32(offset + 300)
     if (version === 0 || (version & ~3) !== 0 || length <= 0) continue
     if (format >= 1 && format <= 3) return { offset, certain: true }
   }

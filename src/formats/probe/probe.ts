@@ -44,12 +44,12 @@ const TINY = 1440 * 1024
 const SMALLEST = 1024
 
 /**
- * Looks for every type that libblkid knows.
+ * Looks for every type that libblkid knows, in many small reads: a source that remembers serves best.
  *
  * @param wholeDisk Whether the bytes are those of a file or a whole device, and not of a partition.
  */
 export async function probe(source: Source, wholeDisk: boolean): Promise<Probe> {
-  const types = source.size > SMALLEST ? await findTypes(regionOf(source, wholeDisk)) : []
+  const types = source.size > SMALLEST ? await findTypes(await regionOf(source, wholeDisk)) : []
   const isTiny = source.size <= TINY
   const verdict = decide(types, isTiny)
   const without = decide(
@@ -64,7 +64,8 @@ async function findTypes(region: Region): Promise<FoundType[]> {
   for (const { name, usage, minimumSize = 0, find } of TYPES) {
     if (region.size < minimumSize) continue
     if (usage === 'raid' && region.size <= TINY) continue
-    const match = await find(region)
+    const found = find(region)
+    const match = found instanceof Promise ? await found : found
     if (match) types.push({ name, usage, ...match })
   }
   return types

@@ -36,7 +36,12 @@ export const ARRAY_TYPES: readonly ContentType[] = [
         perhaps,
       )(inSectors(region)),
   },
-  firmware('isw_raid_member', [fromEnd(2, 'Intel Raid ISM Cfg Sig. ')]),
+  // Counted in sectors of the device, which is not known here.
+  firmware(
+    'isw_raid_member',
+    [2, 16].map((sectors) => fromEnd(sectors, 'Intel Raid ISM Cfg Sig. ')),
+    async () => 'perhaps',
+  ),
   firmware('lsi_mega_raid_member', [fromEnd(1, '$XIDE$')]),
   firmware('via_raid_member', [fromEnd(1, '\x55\xaa')], checkVia),
   firmware('silicon_medley_raid_member', [within(1, 0x60, '\x00\x00\x00\x2f')], checkSilicon),
@@ -158,7 +163,7 @@ function firmware(
     name,
     usage: 'raid',
     minimumSize,
-    find: async (region) => (region.wholeDisk ? find(inSectors(region)) : undefined),
+    find: (region) => (region.wholeDisk ? find(inSectors(region)) : undefined),
   }
 }
 

@@ -111,9 +111,13 @@ export function decodeVeritySuperblock(block: Uint8Array): VeritySuperblock {
   }
   expectField(raw, 'version', 1)
   expectField(raw, 'hashType', 1)
-  if (algorithmName(raw.algorithm) !== 'sha256') {
-    const found = algorithmName(raw.algorithm) ?? 'not a name'
-    throw fieldError('algorithm', 'UNSUPPORTED', `hash algorithm is ${found}, expected sha256`)
+  const algorithm = algorithmName(raw.algorithm)
+  if (algorithm === undefined) {
+    throw fieldError('algorithm', 'BAD_VALUE', 'hash algorithm is not a name, expected sha256')
+  }
+  if (algorithm !== 'sha256') {
+    const message = `hash algorithm is ${algorithm}, expected sha256`
+    throw fieldError('algorithm', 'UNSUPPORTED', message)
   }
   for (const field of ['dataBlockSize', 'hashBlockSize'] as const) {
     if (!isBlockSize(raw[field])) {
@@ -158,7 +162,7 @@ function expectField(raw: Layout, field: 'version' | 'hashType', expected: numbe
 
 function fieldError(
   field: keyof Layout,
-  code: 'UNSUPPORTED' | 'OUT_OF_RANGE',
+  code: 'UNSUPPORTED' | 'OUT_OF_RANGE' | 'BAD_VALUE',
   message: string,
 ): FormatError {
   return new FormatError(FORMAT, code, message, { offset: Layout.offsets[field] })

@@ -12,6 +12,7 @@ import { attempt, failureOf, resultOf } from '../read/attempt.ts'
 import type { ImageRelease } from '../read/contents.ts'
 import { mountedType } from '../read/probe-image.ts'
 import type { Check, Problem } from './finding.ts'
+import { deviceBlockSize, findMountObjections } from './mount-objections.ts'
 import type { Subject } from './subject.ts'
 
 const PORTABLE_BLOCK_SIZE = 4096
@@ -33,7 +34,8 @@ export const contentType: Check<Subject> = {
 
 export const filesystem: Check<Subject> = {
   name: 'file system',
-  async run({ image, contents, superblock }) {
+  async run(subject) {
+    const { image, contents, superblock } = subject
     const { data, filesystem: type } = image
     if (!data || image.disguise) return undefined
     if (type === undefined) {
@@ -64,6 +66,12 @@ export const filesystem: Check<Subject> = {
     const size = blocks * blockSize
     const problems: Problem[] =
       size > covered ? [{ expected: `at most ${covered} bytes`, found: `${size} bytes` }] : []
+    for (const { reader: _, ...problem } of findMountObjections(
+      value.erofs,
+      deviceBlockSize(subject),
+    )) {
+      problems.push(problem)
+    }
     const limit =
       blockSize > PORTABLE_BLOCK_SIZE
         ? `; kernels with pages of ${PORTABLE_BLOCK_SIZE} bytes cannot mount it`

@@ -6,6 +6,7 @@ import { findFieldProblem } from '../../formats/release/index.ts'
 import { failureOf, resultOf } from '../read/attempt.ts'
 import type { FilesystemContents, ImageRelease } from '../read/contents.ts'
 import type { Finding } from './finding.ts'
+import { deviceBlockSize, findMountObjections } from './mount-objections.ts'
 import type { Subject } from './subject.ts'
 
 /** A reason for which systemd refuses the image, or may refuse it. */
@@ -105,17 +106,18 @@ function findFailed({ rootHashes }: Subject, findings: readonly Finding[]): Obst
   })
 }
 
-function findInContents({ image, contents }: Subject): Obstacle[] {
+function findInContents(subject: Subject): Obstacle[] {
+  const { contents } = subject
   const failure = failureOf(contents)
   if (failure) {
     const isRead = failure.code !== 'UNSUPPORTED' && failure.code !== 'TOO_LARGE'
     return [{ certain: isRead, reason: `the file system: ${failure.fact}` }]
   }
   const value = resultOf(contents)
-  return value ? findInside(value, image.architecture) : []
+  return value ? findInside(value, subject) : []
 }
 
-function findInside(contents: FilesystemContents, architecture: string | undefined): Obstacle[] {
+function findInside(contents: FilesystemContents, subject: Subject): Obstacle[] {
   const { blockSize, superblock } = contents.erofs
   if (blockSize <= LARGEST_MISREAD_BLOCK && (superblock.featureCompat & COMPAT.SB_CHKSUM) !== 0) {
     return [
@@ -125,7 +127,9 @@ function findInside(contents: FilesystemContents, architecture: string | undefin
     ]
   }
   if (blockSize > SMALLEST_PAGE)
-    return [ofPages(architecture, `EROFS has blocks of ${blockSize} bytes`)]
+    return [ofPages(subject.image.architecture, `EROFS has blocks of ${blockSize} bytes`)]
+  const objections = findMountObjections(contents.erofs, deviceBlockSize(subject))
+  if (objections[0]) return [refuse(objections[0].reader)]
   if (contents.hasOsRelease) {
     return [refuse('ENOMEDIUM: with usr/lib/os-release it is no extension')]
   }

@@ -82,6 +82,8 @@ function decide(
     const accepting = [kernel, userspace].find(({ verdict }) => verdict === 'accepts')
     if (accepting) return answer('accepts', `signed, checked by the ${accepting.reader}`)
     if (!unsigned) {
+      const { objection } = rootHashes.reader
+      if (objection) return answer(objection.certain ? 'refuses' : 'unproven', objection.reason)
       return [kernel, userspace].some(({ verdict }) => verdict === 'depends')
         ? answer('depends', 'signed, when the kernel or userspace knows the certificate')
         : answer('refuses', 'EDESTADDRREQ: neither kernel nor userspace accepts the signature')

@@ -6,6 +6,7 @@
  */
 
 import { basename } from 'node:path'
+import { cachedSource } from '../../bytes/cached-source.ts'
 import { type Source, sliceSource } from '../../bytes/source.ts'
 import { FormatError } from '../../errors.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
@@ -150,7 +151,7 @@ async function readTable(file: FileSource): Promise<Gpt | undefined> {
 
 /** Whether there is a file system of those that an extension may have and we can name. */
 async function holdsFilesystem(source: Source): Promise<boolean> {
-  const { types } = await probe(source, true)
+  const { types } = await probe(cachedSource(source), true)
   return types.some(({ name }) => readable(name) !== undefined)
 }
 

@@ -6,6 +6,7 @@
  * at the partition; and at what it mounts, which ends where the hash tree ends.
  */
 
+import { cachedSource } from '../../bytes/cached-source.ts'
 import { type Source, sliceSource } from '../../bytes/source.ts'
 import { type FoundType, type Probe, probe } from '../../formats/probe/index.ts'
 import type { VeritySuperblock } from '../../formats/verity/superblock.ts'
@@ -33,18 +34,19 @@ export interface Disguise {
 /** Where the parts are. */
 export interface Regions {
   readonly file: Source
-  /** The partition, or the file where it has no table. */
-  readonly data: { readonly source: Source; readonly offset: number }
+  /** The partition, or the file where it has no table. Bytes in the file. */
+  readonly data: { readonly offset: number; readonly size: number }
   readonly hasTable: boolean
   readonly hasHashTree: boolean
   readonly superblock: VeritySuperblock | undefined
 }
 
 export async function probeImage(regions: Regions): Promise<ImageProbes> {
-  const { file, data, hasTable, hasHashTree, superblock } = regions
-  const partition = await probe(data.source, !hasTable)
-  const covered = superblock ? superblock.dataBlocks * superblock.dataBlockSize : data.source.size
-  const mounted = sliceSource(data.source, 0, Math.min(covered, data.source.size))
+  const { data, hasTable, hasHashTree, superblock } = regions
+  const file = cachedSource(regions.file)
+  const covered = superblock ? superblock.dataBlocks * superblock.dataBlockSize : data.size
+  const partition = await probe(sliceSource(file, data.offset, data.size), !hasTable)
+  const mounted = sliceSource(file, data.offset, Math.min(covered, data.size))
   return {
     whole: hasTable ? await probe(file, true) : undefined,
     partition,

@@ -5,6 +5,7 @@
  * and then systemd mounts that or nothing.
  */
 
+import { cachedSource } from '../../bytes/cached-source.ts'
 import { sliceSource } from '../../bytes/source.ts'
 import { FormatError } from '../../errors.ts'
 import { openFileSource } from '../../files/file-source.ts'
@@ -26,15 +27,16 @@ export interface FilesystemPlace {
  */
 export async function assertMountable(path: string, place: FilesystemPlace): Promise<void> {
   const { offset, size, partitionSize } = place
-  const file = await openFileSource(path)
+  const output = await openFileSource(path)
   try {
+    const file = cachedSource(output)
     const partition = await probe(sliceSource(file, offset, partitionSize), false)
     const mounted = await probe(sliceSource(file, offset, size), true)
     const probes = { whole: await probe(file, true), partition, mounted }
     const disguise = findDisguise(probes, offset)
     if (disguise) throw refuse(disguise.found, disguise.offset)
   } finally {
-    await file.close()
+    await output.close()
   }
 }
 

@@ -6,19 +6,21 @@
 import { createPrivateKey } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CraftedImage, craftImages } from '../../support/crafted-images.ts'
-import { makeImageOfTree } from '../../support/image-of-tree.ts'
-import { writeFile } from '../../support/sample-trees.ts'
+import {
+  CRAFTED_MARK,
+  type CraftedImage,
+  craftImages,
+  makeCraftedTrees,
+} from '../../support/crafted-images.ts'
 import type { GuestRun, Step } from '../harness/index.ts'
 import { IMAGE_FOLDERS, SIGNED_ONLY } from './guest-steps.ts'
 import { PAYLOAD, type Payload } from './payload.ts'
 
 const FOLDER = 'crafted'
 const KEY = 'platform-rsa2048'
-const MARK = 'usr/share/crafted/mark'
 /** Names of those that are tried. */
 const TRIED =
-  /^(sound|no signature|usr|two (hash trees|equal)|a second, (empty|newer)|(data|hash tree) by another|equal UUIDs|hash partition|JSON: (no fingerprint|two root|the root hash|the signature twice|a (root hash|name|signature|pair|number|lone|noncharacter)|an (empty|escaped)|everything|1000|3000)|verity:|EROFS: (blocks|more blocks|many ext|a label)|(isw|lsi|via|nvidia|promise|hpt45x|jmicron)|.* beside an? )/
+  /^(sound|no signature|usr|two (hash trees|equal)|a second, (empty|newer)|(data|hash tree) by another|equal UUIDs|hash partition|JSON: (no fingerprint|two root|the root hash|the signature twice|a (root hash|name|signature|pair|number|lone|noncharacter)|an (empty|escaped)|everything|1000|3000)|verity:|a usr tree|EROFS: (blocks|more blocks|many ext|a label)|(isw|lsi|via|nvidia|promise|hpt45x|jmicron)|.* beside an? )/
 
 /** A line for each: its number, how the merge ended, and whether its content is there. */
 export const CRAFTED_STEP: Step = {
@@ -31,8 +33,8 @@ for folder in ${PAYLOAD}/${FOLDER}/*; do
   ln -s $folder/* ${IMAGE_FOLDERS.sysext}/
   timeout 30 systemd-sysext merge --no-reload --image-policy=${SIGNED_ONLY} >log 2>&1
   status=$?
-  echo "\${folder##*/} $status $(cat /${MARK} 2>/dev/null) $(tail -1 log)"
-  [ -e /${MARK} ] && systemd-sysext unmerge --no-reload >/dev/null 2>&1
+  echo "\${folder##*/} $status $(cat /${CRAFTED_MARK} 2>/dev/null) $(tail -1 log)"
+  [ -e /${CRAFTED_MARK} ] && systemd-sysext unmerge --no-reload >/dev/null 2>&1
 done
 rm -rf ${IMAGE_FOLDERS.sysext}
 `,
@@ -44,17 +46,11 @@ export interface PlacedImage extends CraftedImage {
 
 /** Adds them to a payload. */
 export async function addCrafted({ bench, folder }: Payload): Promise<readonly PlacedImage[]> {
-  const tree = join(bench.folder, 'crafted')
-  writeFile(join(tree, 'usr/lib/extension-release.d/extension-release.c'), 'ID=_any\n')
-  writeFile(join(tree, MARK), 'here')
-  const output = join(bench.folder, 'crafted.raw')
-  const built = await makeImageOfTree({ kind: 'sysext', tree, output, name: 'c' })
-  const { offset } = built.partitions[0]!
-  const filesystem = readFileSync(output).subarray(offset, offset + built.filesystemSize)
+  const trees = await makeCraftedTrees(bench.folder)
   const { privateKey, certificate } = bench.keys[KEY]
   const certificatePem = readFileSync(certificate, 'utf8')
   const keyPem = readFileSync(privateKey, 'utf8')
-  const images = await craftImages(filesystem, {
+  const images = await craftImages(...trees, {
     key: createPrivateKey(keyPem),
     certificate: Buffer.from(certificatePem.replace(/-----[A-Z ]+-----/g, ''), 'base64'),
     certificatePem,
