@@ -131,7 +131,9 @@ function parseDate(text: string, now: Microseconds): Microseconds | undefined {
   if (found[0] !== parts[1] || found[1] !== parts[2] || found[2] !== parts[3]) return undefined
   if (parts[4] > 59 || parts[5] > 59) return undefined
   const moment = zone[0] === '' ? new Date(...parts) : inUtc
-  const offset = zone[1] === undefined ? 0 : (Number(zone[2]) * 60 + Number(zone[3])) * 60
+  const [hours, minutes] = zone[1] === undefined ? [0, 0] : [Number(zone[2]), Number(zone[3])]
+  const offset = (hours * 60 + minutes) * 60
+  if (minutes > 59 || offset > 24 * 3600) return undefined
   const shift = BigInt(offset) * SECOND * (zone[1] === '-' ? -1n : 1n)
   return toMicroseconds(moment) + roundedMicroseconds(clock?.[4] ?? '') - shift
 }
