@@ -80,7 +80,7 @@ const KINDS = ['fifo', 'directory', 'zero', 'full', 'socket', 'dangling'] as con
 type Kind = (typeof KINDS)[number]
 
 /** Longer than a fifo is given until something writes into it. */
-const SOON = 10_000
+const SOON = 20_000
 
 const folder = temporaryFolder()
 const at = (name: string) => join(folder, name)
