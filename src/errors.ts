@@ -94,6 +94,8 @@ export type FileErrorCode =
   | 'EMPTY'
   | 'TOO_LARGE'
   | 'INSIDE_TREE'
+  | 'OUTSIDE_ROOT'
+  | 'LOCKED'
   | 'NO_SPACE'
   | 'DENIED'
   | 'IO'
@@ -107,9 +109,11 @@ export type ImageErrorCode =
   | 'BAD_OPTION'
   | 'TOO_LARGE'
   | 'NOT_SIGNED'
+  | 'SIGNED'
   | 'NOT_VERIFIED'
   | 'UNSAFE_PATH'
   | 'NOT_FOUND'
+  | 'THREAD_LOST'
 
 /** An extension image cannot be built, read or used as asked. */
 export class ImageError extends ExtsignError<ImageErrorCode> {}

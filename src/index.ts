@@ -28,6 +28,16 @@ export {
   unsealTpmPart,
 } from './credentials/tpm-part.ts'
 export * from './errors.ts'
+export type {
+  ImageParts,
+  PolicyApproval,
+  PolicyEvidence,
+  PolicyParts,
+  Purpose,
+  RootHashParts,
+  SignedParts,
+  VariableParts,
+} from './formats/signing-purpose/parts.ts'
 export { buildExtension } from './images/build.ts'
 export type { Finding } from './images/checks/finding.ts'
 export type { ReaderVerdict } from './images/checks/reader-verdict.ts'
@@ -84,6 +94,7 @@ export {
   policyPublicKey,
 } from './keys/policy-key.ts'
 export { type PolicySigner, type PolicySignerOptions, policySigner } from './keys/policy-signer.ts'
+export { examineRequest } from './keys/purpose.ts'
 export type { Signer, SigningRequest } from './keys/signer.ts'
 export { type AgentSignerOptions, agentSigner } from './keys/signers/agent-signer.ts'
 export type { LoadedSigner } from './keys/signers/checked-signer.ts'
@@ -130,7 +141,7 @@ export { openUkiFile, type UkiFile } from './policies/open-uki.ts'
 export { type PcrlockFile, type PcrlockOptions, pcrlockFiles } from './policies/pcrlock.ts'
 export { DEFAULT_PHASES, findImpossibility, normalizePhases } from './policies/phases.ts'
 export { type PlaceOptions, type ProfileSignatures, placeSignatures } from './policies/place.ts'
-export { type PolicyOptions, policiesOf, policyOf } from './policies/policy.ts'
+export { type PolicyOptions, policiesOf, policyOf, type UnsignedPolicy } from './policies/policy.ts'
 export { formatTpm2Pcrs, predictedPolicies } from './policies/predict/forms.ts'
 export { type PredictOptions, predictPcrs } from './policies/predict/predict.ts'
 export type {
@@ -156,6 +167,7 @@ export {
   type AttachOptions,
   type AttachResult,
   attachGroup,
+  certificateOfResponse,
   checkResponse,
 } from './requests/attach.ts'
 export { type RequestOptions, requestSignatures } from './requests/request.ts'

@@ -45,41 +45,42 @@ const FORBIDDEN = [
   'tls',
 ]
 
-/** A module that runs programs or connects, and the one module that may load it, lazily. */
+/** A module that runs programs or connects, and the modules that may load it, lazily. */
 interface Outlet {
   readonly file: string
   readonly target: string
-  readonly loadedBy: string
+  readonly loadedBy: readonly string[]
 }
 
 /** The exceptions, each loaded only once its user has named the program or the socket. */
 const OUTLETS: readonly Outlet[] = [
-  // A secret may come from a program, where its user says so with --allow-commands.
+  // A secret may come from a program, where --allow-commands lets a manifest name one, and a
+  // signature, where --private-key does.
   {
-    file: 'keys/command-output.ts',
+    file: 'keys/run-program.ts',
     target: 'node:child_process',
-    loadedBy: 'cli/credential/secret-sources.ts',
+    loadedBy: ['keys/command-output.ts', 'keys/signers/run-command.ts'],
   },
   // A private key may be with a signing agent, where --private-key names its socket.
   {
     file: 'keys/signers/ask-agent.ts',
     target: 'node:net',
-    loadedBy: 'keys/signers/agent-signer.ts',
+    loadedBy: ['keys/signers/agent-signer.ts'],
   },
-  // A private key may be a program that signs, where --private-key names it.
+  // The socket of that agent may have been left by a dead one: it is asked.
   {
-    file: 'keys/signers/run-command.ts',
-    target: 'node:child_process',
-    loadedBy: 'keys/signers/command-signer.ts',
+    file: 'keys/signers/listen.ts',
+    target: 'node:net',
+    loadedBy: ['keys/signers/serve-agent.ts'],
   },
   // A signing agent listens, where `extsign agent` is told on which socket.
   {
     file: 'keys/signers/serve-agent.ts',
     target: 'node:net',
-    loadedBy: 'keys/signers/start-agent.ts',
+    loadedBy: ['keys/signers/start-agent.ts'],
   },
   // A TPM in software is behind a socket, and only its user can name it.
-  { file: 'keys/tpm/socket.ts', target: 'node:net', loadedBy: 'keys/tpm/device.ts' },
+  { file: 'keys/tpm/socket.ts', target: 'node:net', loadedBy: ['keys/tpm/device.ts'] },
 ]
 
 interface Import {
@@ -154,17 +155,28 @@ test('no module of Node is used that runs programs or speaks to a network', () =
   )
 })
 
-test.each(OUTLETS)('$file is loaded in one place, and only when it is needed', (outlet) => {
+test.each(OUTLETS)('$file is loaded where it may be, and only when it is needed', (outlet) => {
   const { file, loadedBy } = outlet
   const code = (path: string) => withoutTypeImports(readFileSync(join(src, path), 'utf8'))
   const loading = files.filter((path) =>
     importsOf(path, code(path)).some(({ target }) => target === file),
   )
-  expect(loading).toEqual([loadedBy])
-  const path = relative(dirname(loadedBy), file).replaceAll('\\', '/')
-  const specifier = path.startsWith('.') ? path : `./${path}`
-  expect(code(loadedBy).split(`'${specifier}'`)).toHaveLength(2)
-  expect(code(loadedBy)).toContain(`await import('${specifier}')`)
+  expect(loading.toSorted()).toEqual(loadedBy)
+  for (const loader of loadedBy) {
+    const path = relative(dirname(loader), file).replaceAll('\\', '/')
+    const specifier = path.startsWith('.') ? path : `./${path}`
+    expect(code(loader).split(`'${specifier}'`)).toHaveLength(2)
+    expect(code(loader)).toContain(`await import('${specifier}')`)
+  }
+})
+
+test('what runs together is waited for, whatever fails', () => {
+  // Promise.all throws while the others still use what its caller closes then.
+  const using = files.filter((file) => {
+    const code = withoutComments(readFileSync(join(src, file), 'utf8'))
+    return /\bPromise\.all\(/.test(code)
+  })
+  expect(using).toEqual(['files/all-of.ts'])
 })
 
 test('each package is imported in its own place only', () => {
@@ -187,6 +199,21 @@ test('an index.ts does nothing but export again', () => {
       )
     })
   expect(doing).toEqual([])
+})
+
+test('tables that are asked for a text are maps: an object also has constructor and toString', () => {
+  const table =
+    /^(?:export )?const \w+: (?:Readonly<)?(?:Record<string,|\{ readonly \[\w+: string\])/m
+  const objects = files.filter((file) => table.test(readFileSync(join(src, file), 'utf8')))
+  expect(objects).toEqual([])
+})
+
+test('variables of the environment are read in one place', () => {
+  const readers = files.filter((file) => {
+    const code = withoutComments(readFileSync(join(src, file), 'utf8'))
+    return /\b(?:environment|env)\[/.test(code) || /process\.env\.\w/.test(code)
+  })
+  expect(readers).toEqual(['cli/context.ts'])
 })
 
 /** What `text` imports, however it is written: statically, lazily, as a type, as a worker's file. */

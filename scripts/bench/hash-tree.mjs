@@ -34,7 +34,7 @@ const tree = new HashTreeBuilder(salt, (block, index) => {
   writeSync(hash, block, 0, block.length, lowest + index * VERITY_BLOCK_SIZE)
 })
 const hashing = (/** @type {{ start: number, size: number }} */ range) =>
-  pool.run({ kind: 'hash', salt, file: data, ...range })
+  pool.run({ kind: 'hash', salt, file: data, path: dataPath, ...range })
 // The builder takes the first block last.
 for await (const { result } of ordered(ranges(), pool.window, hashing)) tree.append(result.digests)
 const block0 = new Uint8Array(VERITY_BLOCK_SIZE)

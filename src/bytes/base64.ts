@@ -1,10 +1,16 @@
 /** Standard base64, RFC 4648 §4: padded, no line breaks. */
 
-const TEXT = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 const ALPHABET = new TextEncoder().encode(
   'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
 )
 const PADDING = 0x3d
+/** What is no digit. */
+const NONE = 0xff
+/** The value of each character of Latin-1 as a digit. */
+const VALUES = new Uint8Array(256).fill(NONE)
+ALPHABET.forEach((character, value) => {
+  VALUES[character] = value
+})
 const decoder = new TextDecoder('latin1')
 
 /** Base64 text of `bytes`. */
@@ -25,14 +31,20 @@ export function toBase64(bytes: Uint8Array): string {
 
 /** Bytes of base64 text, or undefined where it is not exactly what {@link toBase64} writes. */
 export function fromBase64(text: string): Uint8Array | undefined {
-  if (!TEXT.test(text)) return undefined
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+  if (text.length % 4 !== 0) return undefined
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
+  const digits = text.length - padding
+  const bytes = new Uint8Array(Math.floor((digits * 3) / 4))
+  let bits = 0
+  let end = 0
+  for (let index = 0; index < digits; index++) {
+    const value = VALUES[text.charCodeAt(index)] ?? NONE
+    if (value === NONE) return undefined
+    bits = ((bits << 6) | value) & 0xffffff
+    // After the second digit of a group its first byte is complete, and so on.
+    if (index % 4 > 0) bytes[end++] = bits >> (6 - 2 * (index % 4))
+  }
   // Unused bits before the padding: another text for the same bytes.
-  return toBase64(bytes.subarray(bytes.length - (bytes.length % 3))) === lastGroup(text, bytes)
-    ? bytes
-    : undefined
-}
-
-function lastGroup(text: string, bytes: Uint8Array): string {
-  return bytes.length % 3 === 0 ? '' : text.slice(-4)
+  const unused = bits & ((1 << (2 * padding)) - 1)
+  return unused === 0 ? bytes : undefined
 }

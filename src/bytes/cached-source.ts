@@ -5,6 +5,9 @@ import type { Source } from './source.ts'
 
 const PAGE_SIZE = 64 * 1024
 
+/** Reads from the cache after which other work has its turn: signals, timers. */
+const TURN = 1024
+
 /**
  * `source` behind a cache of the `pages` most recently used pages of 64 KiB. Reads larger than a
  * page go past the cache.
@@ -26,9 +29,13 @@ export function cachedSource(source: Source, pages = 32): Source {
     return wanted
   }
 
+  let reads = 0
+
   return {
     size: source.size,
     async read(offset, length) {
+      // What is in the cache comes without a turn of the event loop, however often it is asked for.
+      if (++reads % TURN === 0) await new Promise((resolve) => setTimeout(resolve))
       if (length > PAGE_SIZE) return source.read(offset, length)
       if (length === 0) return new Uint8Array(0)
       const first = Math.floor(offset / PAGE_SIZE)

@@ -62,34 +62,61 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-export const u8: Codec<number> = {
-  size: 1,
-  write: (view, offset, value) => view.setUint8(offset, value),
-  read: (view, offset) => view.getUint8(offset),
-}
+export const u8 = unsigned(
+  1,
+  (view, offset, value) => view.setUint8(offset, value),
+  (view, offset) => view.getUint8(offset),
+)
 
-export const u16le: Codec<number> = {
-  size: 2,
-  write: (view, offset, value) => view.setUint16(offset, value, true),
-  read: (view, offset) => view.getUint16(offset, true),
-}
+export const u16le = unsigned(
+  2,
+  (view, offset, value) => view.setUint16(offset, value, true),
+  (view, offset) => view.getUint16(offset, true),
+)
 
-export const u32le: Codec<number> = {
-  size: 4,
-  write: (view, offset, value) => view.setUint32(offset, value, true),
-  read: (view, offset) => view.getUint32(offset, true),
-}
+export const u32le = unsigned(
+  4,
+  (view, offset, value) => view.setUint32(offset, value, true),
+  (view, offset) => view.getUint32(offset, true),
+)
 
 export const u64le: Codec<bigint> = {
   size: 8,
-  write: (view, offset, value) => view.setBigUint64(offset, value, true),
+  write(view, offset, value) {
+    if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw misfit(value, 8)
+    view.setBigUint64(offset, value, true)
+  },
   read: (view, offset) => view.getBigUint64(offset, true),
 }
 
 export const i64le: Codec<bigint> = {
   size: 8,
-  write: (view, offset, value) => view.setBigInt64(offset, value, true),
+  write(view, offset, value) {
+    if (value !== BigInt.asIntN(64, value)) throw misfit(value, 8)
+    view.setBigInt64(offset, value, true)
+  },
   read: (view, offset) => view.getBigInt64(offset, true),
+}
+
+/** A number that does not fit is a mistake of the caller, never written modulo what fits. */
+function unsigned(
+  size: number,
+  write: Codec<number>['write'],
+  read: Codec<number>['read'],
+): Codec<number> {
+  const end = 2 ** (8 * size)
+  return {
+    size,
+    write(view, offset, value) {
+      if (!(value >= 0 && value < end && Number.isInteger(value))) throw misfit(value, size)
+      write(view, offset, value)
+    },
+    read,
+  }
+}
+
+function misfit(value: number | bigint, size: number): RangeError {
+  return new RangeError(`${value} in a field of ${size} bytes`)
 }
 
 /** Exactly `size` bytes; shorter values are padded with zeros. */

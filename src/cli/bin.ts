@@ -1,67 +1,108 @@
 #!/usr/bin/env node
 /** The executable: the one place that touches the real process. */
 
-import { randomBytes } from 'node:crypto'
-import type { Context, Output } from './context.ts'
-import { ExitCode } from './errors.ts'
+import { fstatSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { randomBytes } from '../crypto/random.ts'
+import { beforeFirstPartial, removeUnfinished } from '../files/partial.ts'
+import type { Context } from './context.ts'
+import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
+import { processOutput } from './process-output.ts'
+import { openInput, readInputFile, readStream } from './standard-input.ts'
 
-const FALLBACK_COLUMNS = 80
+/** Milliseconds in which the reader may take the last words of an interrupted command. */
+const LAST_WORDS = 1000
 
-/** Standard output or error could not be written, and not because nobody reads it any more. */
+/** Milliseconds that work in progress has to remove its half-written files. */
+const CLEAN_UP = 5000
+
+/** Standard output or error could not be written, and not because its reader has gone. */
 let hasFailed = false
 
 /**
  * A command is run to its end even when its reader (`| head`) has gone: its exit code still answers
  * the question that was asked. A full disk is a failure.
  */
-function output(stream: NodeJS.WriteStream): Output {
-  let closed = false
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    closed = true
-    if (error.code === 'EPIPE') return
-    hasFailed = true
-    process.exitCode = ExitCode.failed
-    if (stream === process.stdout)
-      process.stderr.write(`extsign: error: output: ${error.message}\n`)
-  })
-  return {
-    write(text) {
-      if (!closed) stream.write(text)
-    },
-    isTerminal: stream.isTTY === true,
-    columns: stream.columns || FALLBACK_COLUMNS,
-  }
-}
+const stderr = processOutput(process.stderr, () => {
+  hasFailed = true
+})
+const stdout = processOutput(process.stdout, (error) => {
+  hasFailed = true
+  stderr.write(`extsign: error: output: ${error.message}\n`)
+})
 
 async function readInput(maximum: number): Promise<Uint8Array | undefined> {
-  const { readStream } = await import('./standard-input.ts')
-  return readStream(process.stdin, maximum)
+  return fstatSync(0).isFile()
+    ? readInputFile(0, maximum)
+    : readStream(openInput(process.stdin), maximum)
 }
 
-let interruption: AbortSignal | undefined
+let interruption: AbortController | undefined
 
-/** The first Ctrl-C aborts, so that half-written files are removed; the second one ends at once. */
-function interrupts(): AbortSignal {
-  if (interruption) return interruption
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => controller.abort())
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/**
+ * Removes what is half written and dies of the signal: unlike `process.exit`, that does not wait for
+ * a thread that waits for a file system.
+ */
+function endBy(signal: NodeJS.Signals): void {
+  removeUnfinished()
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+
+let isListening = false
+
+/**
+ * The first signal aborts a command that has asked for that, so that it can say what was done and
+ * what not. It has some seconds, or until the next signal. Any other command ends at once.
+ */
+function listen(): void {
+  if (isListening) return
+  isListening = true
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (!interruption || interruption.signal.aborted) return endBy(signal)
+      interruption.abort()
+      setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => endBy(signal))
+    })
   }
-  interruption = controller.signal
-  return interruption
+}
+
+// Before there is something to remove, the system ends a process faster than a listener could.
+beforeFirstPartial(listen)
+
+function interrupts(): AbortSignal {
+  interruption ??= new AbortController()
+  listen()
+  return interruption.signal
+}
+
+/** All output was taken; or the command was interrupted, and its reader has had its time. */
+async function settled(): Promise<void> {
+  const flushed = Promise.all([stdout.flushed(), stderr.flushed()])
+  if (interruption === undefined) return void (await flushed)
+  const { signal } = interruption
+  const interrupted = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  const givenUp = interrupted.then(() => setTimeout(LAST_WORDS))
+  await Promise.race([flushed, givenUp])
 }
 
 const isInteractive = process.stdin.isTTY === true && process.stderr.isTTY === true
 
 const context: Context = {
-  stdout: output(process.stdout),
-  stderr: output(process.stderr),
+  stdout,
+  stderr,
   environment: process.env,
   cwd: process.cwd(),
   now: () => new Date(),
-  random: (size) => new Uint8Array(randomBytes(size)),
+  random: randomBytes,
   readInput,
+  openInput: () => openInput(process.stdin),
   interrupts,
   ...(isInteractive && {
     askPassphrase: async (question) => {
@@ -71,5 +112,17 @@ const context: Context = {
   }),
 }
 
+/** The last resort for an error that nothing has caught: work in progress ends as with Ctrl-C. */
+process.on('uncaughtException', (error) => {
+  if (!hasFailed) reportError(error, context.stderr)
+  hasFailed = true
+  process.exitCode = ExitCode.failed
+  interruption?.abort()
+  setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => process.exit())
+})
+
 const exitCode = await main(process.argv.slice(2), context)
+await settled()
 process.exitCode = hasFailed ? ExitCode.failed : exitCode
+// Nothing that is still open, such as a program that signs, keeps a command that was interrupted.
+if (interruption?.signal.aborted) process.exit()

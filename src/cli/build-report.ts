@@ -26,16 +26,16 @@ export function formatBuildResult(result: BuildResult, context: Context): string
 function levelRow({ kind, release }: BuildResult): Row[] {
   const level = release.find(({ key }) => key === `${KINDS[kind].prefix}_LEVEL`)
   if (level === undefined) return []
-  const source = SOURCES[level.source] ?? level.source
+  const source = SOURCES.get(level.source) ?? level.source
   return [['level', printable(`${level.value}, from ${source}`)]]
 }
 
 /** The library's names of sources in the words of the command line. */
-const SOURCES: Readonly<Record<string, string>> = {
-  option: '--level',
-  'os-release': '--os-release',
-  tree: "the tree's extension-release",
-}
+const SOURCES: ReadonlyMap<string, string> = new Map([
+  ['option', '--level'],
+  ['os-release', '--os-release'],
+  ['tree', "the tree's extension-release"],
+])
 
 /** File names under which the image loads, by the first systemd that knows them. */
 function namesRows({ loadsAs }: BuildResult): Row[] {

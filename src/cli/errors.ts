@@ -64,7 +64,8 @@ function printError(error: ExtsignError, stderr: Output): void {
   if (error.hint !== undefined) stderr.write(`extsign: hint: ${printable(error.hint)}\n`)
 }
 
-function isAbort(error: unknown): boolean {
+/** Whether the user ended it. */
+export function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError'
 }
 

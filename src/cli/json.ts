@@ -10,6 +10,25 @@ export function formatJson(value: unknown): string {
   return `${stringify(value, 2)}\n`
 }
 
+/** An array whose elements are written one at a time, in the form of {@link formatJson}. */
+export interface JsonArray {
+  /** The text of one more element, and of what stands in front of it. */
+  add(value: unknown): string
+  end(): string
+}
+
+export function jsonArray(): JsonArray {
+  let isEmpty = true
+  return {
+    add(value) {
+      const text = `${isEmpty ? '[' : ','}\n${stringify(value, 2).replaceAll(/^/gm, '  ')}`
+      isEmpty = false
+      return text
+    },
+    end: () => (isEmpty ? '[]\n' : '\n]\n'),
+  }
+}
+
 /** The same in one line, without the newline. */
 export function formatJsonLine(value: unknown): string {
   return stringify(value, 0)

@@ -1,5 +1,7 @@
 /** Asks for a passphrase at the terminal without showing it. */
 
+import { allocateSecret, copySecret } from '../bytes/secret.ts'
+
 /** The part of a terminal's input that is needed: `process.stdin`, or a test's own. */
 export interface TerminalInput {
   setRawMode(raw: boolean): unknown
@@ -27,7 +29,7 @@ export async function askPassphrase(
   input: TerminalInput,
   write: (text: string) => void,
 ): Promise<Uint8Array> {
-  const typed = new Uint8Array(MAX_SIZE)
+  const typed = allocateSecret(MAX_SIZE)
   let size = 0
   write(question)
   input.setRawMode(true)
@@ -35,7 +37,8 @@ export async function askPassphrase(
   try {
     await new Promise<void>((resolve, reject) => {
       const listen = (chunk: Uint8Array) => {
-        for (const byte of chunk) {
+        for (const [index, byte] of chunk.entries()) {
+          chunk[index] = 0
           if (byte === INTERRUPT) return finish(() => reject(abortError()))
           if (ENTER.includes(byte) || byte === END) return finish(resolve)
           if (byte === ERASE_LINE) size = 0
@@ -49,7 +52,7 @@ export async function askPassphrase(
       }
       input.on('data', listen)
     })
-    return typed.slice(0, size)
+    return copySecret(typed.subarray(0, size))
   } finally {
     typed.fill(0)
     input.setRawMode(false)

@@ -3,64 +3,102 @@
 import { ExtsignError } from '../errors.ts'
 import type { ReplaceResult } from '../images/sealing/replace-signature.ts'
 import type { Context } from './context.ts'
-import { ExitCode, inFile, reportError } from './errors.ts'
+import { ExitCode, inFile, isAbort, reportError } from './errors.ts'
+import { formatJson } from './json.ts'
 import { paint, printable } from './terminal.ts'
 
-/** An image that is as it was, and why. */
+/** A file that is as it was, and why. */
 export interface NotReplaced {
   readonly image: string
   readonly error: { readonly code: string; readonly message: string }
 }
 
-export type SealingReport = ReplaceResult | NotReplaced
-
-export interface ImageRuns {
-  readonly run: (image: string) => Promise<ReplaceResult>
-  /** Called in the order of the images. */
-  readonly onResult: (result: ReplaceResult) => void
-  /** How many images are in work together. Default 1. */
+export interface FileRuns<Item, Result> {
+  /** The path of the file, for reports. */
+  readonly pathOf: (item: Item) => string
+  readonly run: (item: Item) => Promise<Result>
+  /** Called in the order of the files. */
+  readonly onResult: (result: Result) => void
+  /** How many files are in work together. Default 1. */
   readonly atOnce?: number
 }
 
-/** What is wrong with one image does not keep the others. Reports are in the order of the images. */
-export async function forEachImage(
-  images: readonly string[],
-  { run, onResult, atOnce = 1 }: ImageRuns,
+/** What became of the files, in their order. */
+export interface FileReports<Result> {
+  readonly reports: readonly (Result | NotReplaced)[]
+  /** Whether the user ended it. */
+  readonly isInterrupted: boolean
+  /** What ended it that is no fault of a file. */
+  readonly failure: { readonly error: unknown } | undefined
+}
+
+const INTERRUPTED = { code: 'INTERRUPTED', message: 'interrupted before it was changed' } as const
+
+/**
+ * What is wrong with one file does not keep the others. After an interruption no file is begun, and
+ * those that are in work are ended where nothing is written yet.
+ */
+export async function forEachFile<Item, Result>(
+  items: readonly Item[],
+  { pathOf, run, onResult, atOnce = 1 }: FileRuns<Item, Result>,
   context: Context,
-): Promise<SealingReport[]> {
-  const interrupted = context.interrupts()
-  const reports: SealingReport[] = []
+): Promise<FileReports<Result>> {
+  const signal = context.interrupts()
+  const reports: (Result | NotReplaced)[] = []
+  let isInterrupted = false
+  let failure: FileReports<Result>['failure']
+  const leave = (image: string, error: NotReplaced['error']) => reports.push({ image, error })
   const inWork: Promise<() => void>[] = []
-  const start = (image: string) =>
-    run(image).then(
+  const start = (item: Item) =>
+    run(item).then(
       (result) => () => {
         reports.push(result)
         onResult(result)
       },
       (error: unknown) => () => {
-        if (!(error instanceof ExtsignError)) throw error
-        reportError(inFile(image, error), context.stderr)
-        const { code, message } = error
-        reports.push({ image, error: { code, message } })
+        const image = pathOf(item)
+        if (isAbort(error)) {
+          isInterrupted = true
+          leave(image, INTERRUPTED)
+        } else if (error instanceof ExtsignError) {
+          reportError(inFile(image, error), context.stderr)
+          leave(image, { code: error.code, message: error.message })
+        } else failure ??= { error }
       },
     )
   const report = async () => (await inWork.shift())?.()
-  try {
-    for (const image of images) {
-      interrupted.throwIfAborted()
-      inWork.push(start(image))
-      if (inWork.length >= atOnce) await report()
+  for (const item of items) {
+    if (failure) break
+    if (signal.aborted) {
+      while (inWork.length > 0) await report()
+      isInterrupted = true
+      leave(pathOf(item), INTERRUPTED)
+      continue
     }
-    while (inWork.length > 0) await report()
-  } finally {
-    // Whatever happened, nothing goes on behind the caller's back, and what was done is said.
-    for (const each of inWork) await each.then((say) => say()).catch(() => undefined)
+    inWork.push(start(item))
+    if (inWork.length >= atOnce) await report()
   }
-  return reports
+  while (inWork.length > 0) await report()
+  return { reports, isInterrupted, failure }
+}
+
+/** Prints what is left to say, and gives the exit code. Throws what was no fault of a file. */
+export function concludeFiles<Result extends object>(
+  { reports, isInterrupted, failure }: FileReports<Result>,
+  json: boolean,
+  { stdout, stderr }: Context,
+): number {
+  if (json) stdout.write(formatJson(reports))
+  if (failure) throw failure.error
+  if (!isInterrupted) return exitCodeOf(reports)
+  const done = reports.filter((report) => !('error' in report)).length
+  const rest = `${done} of ${reports.length} done, the others are as they were`
+  stderr.write(`extsign: interrupted; ${rest}; the same command does the rest\n`)
+  return ExitCode.interrupted
 }
 
 /** An image that is not in order is worse than one that could not be written. */
-export function exitCodeOf(reports: readonly object[]): number {
+function exitCodeOf(reports: readonly object[]): number {
   const codes = reports.flatMap((report) => ('error' in report ? [codeOf(report.error)] : []))
   if (codes.length === 0) return ExitCode.done
   return codes.every((code) => code === 'NOT_VERIFIED') ? ExitCode.wanting : ExitCode.failed

@@ -1,6 +1,5 @@
 /** `--private-key`, `--certificate` and what goes with them, made into a signer. */
 
-import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KeyError } from '../errors.ts'
 import { findValidityWarning } from '../keys/certificate.ts'
 import { type Passphrase, readPassphraseFile } from '../keys/passphrase.ts'
@@ -9,6 +8,8 @@ import { type OpenSignerOptions, openSigner } from '../keys/signers/open-signer.
 import type { ValuesOf } from './arguments.ts'
 import type { Context } from './context.ts'
 import { UsageError, UsageErrors } from './errors.ts'
+import { PIN_VARIABLE, programEnvironment } from './program-environment.ts'
+import { readSecretVariable } from './secret-variable.ts'
 import { DEFAULT_PATIENCE, type signerOptions } from './signer-options.ts'
 import { printable } from './terminal.ts'
 
@@ -19,9 +20,6 @@ export interface OpenedSigner {
 }
 
 type SignerValues = ValuesOf<typeof signerOptions>
-
-/** Holds the PIN of a token where neither a file nor a person is there to give it. */
-const PIN_VARIABLE = 'EXTSIGN_PIN'
 
 /**
  * The signer that the options name. Forget it as soon as it is not needed any more.
@@ -41,7 +39,7 @@ export async function loadSigner(values: SignerValues, context: Context): Promis
       privateKey,
       certificate,
       passphrase: given?.bytes,
-      environment: withoutSecret(context),
+      environment: programEnvironment(context),
       patience: (values.signingTimeout ?? DEFAULT_PATIENCE) * 1000,
     }
     const signer = await openOrAsk(options, context)
@@ -96,14 +94,9 @@ async function readSecret(
   context: Context,
 ): Promise<Passphrase | undefined> {
   if (passphraseFile !== undefined) return readPassphraseFile(passphraseFile)
-  const pin = context.environment[PIN_VARIABLE]
-  return privateKeySource === 'pkcs11' && pin ? { bytes: encodeUtf8(pin), warnings: [] } : undefined
-}
-
-/** A command has no business with the PIN of a token. */
-function withoutSecret({ environment }: Context): OpenSignerOptions['environment'] {
-  const { [PIN_VARIABLE]: _, ...rest } = environment
-  return rest
+  if (privateKeySource !== 'pkcs11') return undefined
+  const pin = readSecretVariable(context, PIN_VARIABLE)
+  return pin?.length ? { bytes: pin, warnings: [] } : undefined
 }
 
 /** Asks for the passphrase or PIN when none was given and somebody is there. */

@@ -20,7 +20,7 @@ export const timestampOption = {
 export function signingTime(timestamp: string | undefined, context: Context): Date {
   if (timestamp !== undefined) return parseTimestamp(timestamp, context.now())
   const epoch = sourceDateEpoch(context)
-  if (epoch !== undefined) return new Date(epoch * 1000)
+  if (epoch !== undefined) return assertEfiTime(new Date(epoch * 1000), 'SOURCE_DATE_EPOCH')
   throw new UsageError('--timestamp is missing: firmware orders changes by it', {
     hint: '--timestamp now takes the clock, SOURCE_DATE_EPOCH is taken when it is set',
   })
@@ -28,8 +28,16 @@ export function signingTime(timestamp: string | undefined, context: Context): Da
 
 function parseTimestamp(value: string, now: Date): Date {
   const time = value === 'now' ? toMicroseconds(now) : parseTime(value, toMicroseconds(now))
-  if (time !== undefined) return new Date(Number(time / 1_000_000n) * 1000)
+  if (time !== undefined) {
+    return assertEfiTime(new Date(Number(time / 1_000_000n) * 1000), '--timestamp')
+  }
   throw new UsageError(`--timestamp: '${value}' is not a time`, {
     hint: 'times look like 2027-01-31, 2027-01-31 12:00 UTC, now, @1800000000',
   })
+}
+
+/** Firmware has four digits for the year. */
+function assertEfiTime(time: Date, name: string): Date {
+  if (time.getUTCFullYear() <= 9999) return time
+  throw new UsageError(`${name}: firmware knows no time after the year 9999`)
 }

@@ -168,14 +168,19 @@ export const imagePolicy: ValueType<string> = {
   },
 }
 
-const SIZE_UNITS: Readonly<Record<string, number>> = { K: 10, M: 20, G: 30, T: 40 }
+const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
+  ['K', 10],
+  ['M', 20],
+  ['G', 30],
+  ['T', 40],
+])
 
 /** Bytes, or with one of the letters K, M, G, T behind the number powers of 1024. */
 export const size: ValueType<number> = {
   placeholder: 'SIZE',
   parse(value) {
     const match = /^(0|[1-9][0-9]{0,15})([KMGT]?)$/.exec(value)
-    const bytes = match ? Number(match[1]) * 2 ** (SIZE_UNITS[match[2]!] ?? 0) : Number.NaN
+    const bytes = match ? Number(match[1]) * 2 ** (SIZE_UNITS.get(match[2]!) ?? 0) : Number.NaN
     if (Number.isSafeInteger(bytes)) return bytes
     throw new UsageError(`'${value}' is not a size`, { hint: 'a size is 4096, 512K, 64M or 2G' })
   },

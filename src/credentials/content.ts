@@ -5,6 +5,7 @@
 
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { parseMachineId } from '../formats/credential/host-secret.ts'
+import { parseJson } from '../formats/json.ts'
 import { parsePem } from '../formats/x509/pem.ts'
 
 export type ContentKind =
@@ -104,12 +105,13 @@ function findSshProblem(text: string): string | undefined {
 
 function findJsonProblem(text: string): string | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseJson(text, (fault) => new SyntaxError(`it is ${fault}`))
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? undefined
       : 'it is no JSON object'
-  } catch {
-    return 'it is not JSON'
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return error.message
   }
 }
 

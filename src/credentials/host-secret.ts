@@ -9,7 +9,8 @@ import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { CredentialError, FormatError } from '../errors.ts'
 import { toFileError } from '../files/errno.ts'
-import { createOutput } from '../files/output.ts'
+import { writeOutput } from '../files/output.ts'
+import { readHandle } from '../files/read.ts'
 import {
   decodeHostSecret,
   encodeHostSecret,
@@ -77,13 +78,7 @@ export async function createHostSecret(path: string, options: HostSecretOptions)
   const file = encodeHostSecret({ binding: machineBinding(options.machineId), secret })
   secret.fill(0)
   try {
-    const output = await createOutput(path, { mode: MODE })
-    try {
-      await output.write(file, 0)
-      await output.commit()
-    } finally {
-      await output.abort()
-    }
+    await writeOutput(path, file, { mode: MODE })
   } finally {
     file.fill(0)
   }
@@ -93,15 +88,16 @@ export async function createHostSecret(path: string, options: HostSecretOptions)
 async function readGuarded(path: string): Promise<Uint8Array> {
   let handle: FileHandle | undefined
   try {
-    // Windows has no such flag, and no modes either.
-    handle = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+    // Windows has no such flags, and no modes either. A fifo is refused without waiting for it.
+    const flags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+    handle = await open(path, constants.O_RDONLY | flags)
     const { mode, nlink } = await handle.stat()
     const problem = process.platform === 'win32' ? undefined : findProblem(path, mode, nlink)
     if (problem) throw new CredentialError('BAD_HOST_SECRET', `${path} ${problem[0]}`, problem[1])
     const buffer = new Uint8Array(MAX_FILE)
     let size = 0
     while (size < buffer.length) {
-      const { bytesRead } = await handle.read(buffer, size, buffer.length - size)
+      const bytesRead = await readHandle(handle, buffer.subarray(size), null)
       if (bytesRead === 0) break
       size += bytesRead
     }
@@ -123,7 +119,10 @@ function findProblem(
   links: number,
 ): readonly [string, { hint?: string }] | undefined {
   if ((mode & constants.S_IFMT) !== constants.S_IFREG) return ['is not a regular file', {}]
-  if (links !== 1) return [`has ${links} names`, {}]
+  if (links !== 1) {
+    const hint = 'extsign cred setup removes the name that a killed run of it has left beside it'
+    return [`has ${links} names`, { hint }]
+  }
   const bits = mode & 0o7777
   if (bits === MODE) return undefined
   const found = bits.toString(8).padStart(4, '0')

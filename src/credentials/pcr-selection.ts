@@ -16,25 +16,25 @@ export interface PcrSelection {
   readonly pcrs: ReadonlyMap<number, Uint8Array | undefined>
 }
 
-const NAMES: Readonly<Record<string, number>> = {
-  'platform-code': 0,
-  'platform-config': 1,
-  'external-code': 2,
-  'external-config': 3,
-  'boot-loader-code': 4,
-  'boot-loader-config': 5,
-  'host-platform': 6,
-  'secure-boot-policy': 7,
-  'kernel-initrd': 9,
-  ima: 10,
-  'kernel-boot': 11,
-  'kernel-config': 12,
-  sysexts: 13,
-  'shim-policy': 14,
-  'system-identity': 15,
-  debug: 16,
-  'application-support': 23,
-}
+const NAMES: ReadonlyMap<string, number> = new Map([
+  ['platform-code', 0],
+  ['platform-config', 1],
+  ['external-code', 2],
+  ['external-config', 3],
+  ['boot-loader-code', 4],
+  ['boot-loader-config', 5],
+  ['host-platform', 6],
+  ['secure-boot-policy', 7],
+  ['kernel-initrd', 9],
+  ['ima', 10],
+  ['kernel-boot', 11],
+  ['kernel-config', 12],
+  ['sysexts', 13],
+  ['shim-policy', 14],
+  ['system-identity', 15],
+  ['debug', 16],
+  ['application-support', 23],
+])
 
 /** @throws CredentialError BAD_OPTION */
 export function parsePcrSelection(text: string): PcrSelection {
@@ -67,7 +67,7 @@ interface Entry {
 
 function parseEntry(text: string): Entry {
   const [, name = '', bankName, hex] = /^([^:=]*)(?::([^=]*))?(?:=(.*))?$/s.exec(text) ?? []
-  const pcr = /^\d{1,2}$/.test(name) ? Number(name) : NAMES[name]
+  const pcr = /^\d{1,2}$/.test(name) ? Number(name) : NAMES.get(name)
   if (pcr === undefined || pcr >= PCR_COUNT) {
     throw bad(`'${name}' is no PCR: they have the numbers 0 to ${PCR_COUNT - 1}`)
   }

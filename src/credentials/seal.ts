@@ -10,6 +10,7 @@ import { IV_SIZE, MAX_PLAINTEXT } from '../formats/credential/layout.ts'
 import type { Metadata } from '../formats/credential/metadata.ts'
 import { findNameProblem } from '../formats/credential/name.ts'
 import { type CredentialType, findTypeByBinding } from '../formats/credential/types.ts'
+import { LAST_TIME } from './time.ts'
 
 /** The TPM's part of a credential: a secret, and how the TPM gives it out. */
 export interface TpmPart {
@@ -90,6 +91,11 @@ export function assertMetadata({ name, timestamp, notAfter }: Metadata): void {
   if (problem !== undefined) {
     const text = `'${name}' cannot be the name of a credential: ${problem}`
     throw new CredentialError('BAD_NAME', text, { hint: 'another name can be given with --name' })
+  }
+  for (const time of [timestamp, notAfter]) {
+    if (time === undefined || (time >= 0n && time <= LAST_TIME)) continue
+    const text = `${time} microseconds since 1970 are none that a credential can say`
+    throw new CredentialError('BAD_TIME', text, { hint: `the last is ${LAST_TIME}` })
   }
   if (timestamp !== undefined && notAfter !== undefined && notAfter <= timestamp) {
     throw new CredentialError('BAD_TIME', 'it would end before it begins')

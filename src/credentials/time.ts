@@ -1,41 +1,70 @@
 /**
  * Times as systemd.time(7) writes them: `2026-12-31 12:00 UTC`, `@1700000000`, `+1week`, `today`.
  *
- * Where no time zone is named it is the local one. Zones by name other than UTC, and days of the
- * week, are not read.
+ * Where no time zone is named it is the local one. Zones by name other than UTC, days of the week and
+ * years of two digits are not read, and the 31st of February is none.
  */
 
+import { NO_TIME } from '../formats/credential/layout.ts'
 import type { Microseconds } from '../formats/credential/metadata.ts'
 
-const SECOND = 1_000_000
-const DAY = 86_400
+/** The last moment a credential can say; the number after it means none. */
+export const LAST_TIME: Microseconds = NO_TIME - 1n
+/** The last moment that systemd writes as a date, 9999-12-30 23:59:59 UTC, and that it lets a date or span lead to. */
+const LAST_DATE: Microseconds = 253_402_214_399_000_000n
 
-/** Seconds in a unit of time; a month and a year are averages. */
-const UNITS: Readonly<Record<string, number>> = {
-  ...unit(1e-6, 'usec', 'us', 'µs'),
-  ...unit(1e-3, 'msec', 'ms'),
-  ...unit(1, '', 's', 'sec', 'second', 'seconds'),
-  ...unit(60, 'm', 'min', 'minute', 'minutes'),
-  ...unit(3600, 'h', 'hr', 'hour', 'hours'),
+const SECOND = 1_000_000n
+const DAY = 86_400n * SECOND
+
+/** Microseconds in a unit of time; a month and a year are averages. */
+const UNITS: ReadonlyMap<string, bigint> = new Map([
+  ...unit(1n, 'usec', 'us', '\u00b5s', '\u03bcs'),
+  ...unit(1000n, 'msec', 'ms'),
+  ...unit(SECOND, '', 's', 'sec', 'second', 'seconds'),
+  ...unit(60n * SECOND, 'm', 'min', 'minute', 'minutes'),
+  ...unit(3600n * SECOND, 'h', 'hr', 'hour', 'hours'),
   ...unit(DAY, 'd', 'day', 'days'),
-  ...unit(7 * DAY, 'w', 'week', 'weeks'),
-  ...unit(30.4375 * DAY, 'M', 'month', 'months'),
-  ...unit(365.25 * DAY, 'y', 'year', 'years'),
+  ...unit(7n * DAY, 'w', 'week', 'weeks'),
+  ...unit(2_629_800n * SECOND, 'M', 'month', 'months'),
+  ...unit(31_557_600n * SECOND, 'y', 'year', 'years'),
+])
+
+const DAYS: ReadonlyMap<string, number> = new Map([
+  ['yesterday', -1],
+  ['today', 0],
+  ['tomorrow', 1],
+])
+
+/** Text that is longer is no time. */
+const MAX_TEXT = 256
+
+/**
+ * The moment that `text` means at the moment `now`, or undefined where it means none, or one that
+ * systemd would refuse: before 1970, or later than {@link LAST_TIME} and for all but `@` than the
+ * year 9999.
+ */
+export function parseTime(text: string, now: Microseconds): Microseconds | undefined {
+  if (text.length > MAX_TEXT) return undefined
+  const trimmed = text.trim()
+  if (trimmed.startsWith('@')) return within(parseSpan(trimmed.slice(1)), LAST_TIME)
+  return within(parseRelative(trimmed, now) ?? parseDay(trimmed, now) ?? parseDate(trimmed, now))
 }
 
-/** The moment that `text` means at the moment `now`, or undefined where it means none. */
-export function parseTime(text: string, now: Microseconds): Microseconds | undefined {
-  const trimmed = text.trim()
-  const epoch = /^@(\d{1,14})(?:\.(\d{1,6}))?$/.exec(trimmed)
-  if (epoch) return BigInt(epoch[1]!) * BigInt(SECOND) + fraction(epoch[2])
-  const relative = /^([+-])(.*)$/s.exec(trimmed) ?? /^()(.*) ago$/s.exec(trimmed)
-  if (relative) {
-    const span = parseSpan(relative[2]!)
-    if (span === undefined) return undefined
-    const moment = relative[1] === '+' ? now + span : now - span
-    return moment < 0n ? undefined : moment
-  }
-  return parseDay(trimmed, now) ?? parseDate(trimmed, now)
+function within(
+  time: Microseconds | undefined,
+  last: Microseconds = LAST_DATE,
+): Microseconds | undefined {
+  return time === undefined || time < 0n || time > last ? undefined : time
+}
+
+/** `+1week`, `1week left`, `-1week`, `1week ago`. */
+function parseRelative(text: string, now: Microseconds): Microseconds | undefined {
+  const [, sign, after] = /^([+-])(.*)$/s.exec(text) ?? []
+  const [, before, word] = /^(.*) (ago|left)$/s.exec(text) ?? []
+  const span = after ?? before
+  const length = span === undefined || (after && before) ? undefined : parseSpan(span)
+  if (length === undefined) return undefined
+  return sign === '-' || word === 'ago' ? now - length : now + length
 }
 
 /** ISO 8601 in UTC, without the parts of a second that are zero. */
@@ -55,22 +84,27 @@ function shortIso(date: Date): string {
 
 /** `1h 30min` in microseconds. */
 function parseSpan(text: string): bigint | undefined {
-  const parts = [...text.matchAll(/\s*(\d{1,12}(?:\.\d{1,9})?)\s*([A-Za-zµ]*)/g)]
+  const parts = [...text.matchAll(/\s*(?:(\d+)(?:\.(\d+))?|\.(\d+))\s*([A-Za-z\u00b5\u03bc]*)/g)]
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text.trimEnd()) {
     return undefined
   }
-  let total = 0
-  for (const [, count = '', name = ''] of parts) {
-    const seconds = UNITS[name]
-    if (seconds === undefined) return undefined
-    total += Number(count) * seconds * SECOND
+  let total = 0n
+  for (const [, whole = '0', fraction, alone = fraction ?? '', name = ''] of parts) {
+    const length = UNITS.get(name)
+    if (length === undefined) return undefined
+    total += BigInt(whole) * length + fractionOf(length, alone)
   }
-  return Number.isSafeInteger(Math.round(total)) ? BigInt(Math.round(total)) : undefined
+  return total
+}
+
+/** What digits after a point are of a unit, in whole microseconds. */
+function fractionOf(length: bigint, digits: string): bigint {
+  return (BigInt(digits || '0') * length) / 10n ** BigInt(digits.length)
 }
 
 function parseDay(text: string, now: Microseconds): Microseconds | undefined {
   if (text === 'now') return now
-  const days = { yesterday: -1, today: 0, tomorrow: 1 }[text]
+  const days = DAYS.get(text)
   if (days === undefined) return undefined
   const date = new Date(Number(now / 1000n))
   date.setHours(0, 0, 0, 0)
@@ -79,7 +113,7 @@ function parseDay(text: string, now: Microseconds): Microseconds | undefined {
 }
 
 const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](?=\d)|(?= UTC$)|$)/
-const CLOCK = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?/
+const CLOCK = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?/
 const ZONE = /^(?: ?(?:UTC|Z)| ?([+-])(\d\d):?(\d\d))?$/
 
 function parseDate(text: string, now: Microseconds): Microseconds | undefined {
@@ -98,9 +132,8 @@ function parseDate(text: string, now: Microseconds): Microseconds | undefined {
   if (parts[4] > 59 || parts[5] > 59) return undefined
   const moment = zone[0] === '' ? new Date(...parts) : inUtc
   const offset = zone[1] === undefined ? 0 : (Number(zone[2]) * 60 + Number(zone[3])) * 60
-  const shift = BigInt(offset * SECOND) * (zone[1] === '-' ? -1n : 1n)
-  const micros = toMicroseconds(moment) + fraction(clock?.[4]) - shift
-  return micros < 0n ? undefined : micros
+  const shift = BigInt(offset) * SECOND * (zone[1] === '-' ? -1n : 1n)
+  return toMicroseconds(moment) + roundedMicroseconds(clock?.[4] ?? '') - shift
 }
 
 function dayOf(now: Microseconds, utc: boolean): number[] {
@@ -110,11 +143,11 @@ function dayOf(now: Microseconds, utc: boolean): number[] {
     : [date.getFullYear(), date.getMonth() + 1, date.getDate()]
 }
 
-/** Digits after the point of a second, in microseconds. */
-function fraction(digits = ''): bigint {
-  return BigInt(digits.padEnd(6, '0'))
+/** Digits after the point of a second on a clock, which systemd rounds, as it does not with spans. */
+function roundedMicroseconds(digits: string): bigint {
+  return (fractionOf(10n * SECOND, digits) + 5n) / 10n
 }
 
-function unit(seconds: number, ...names: readonly string[]): Record<string, number> {
-  return Object.fromEntries(names.map((name) => [name, seconds]))
+function unit(length: bigint, ...names: readonly string[]) {
+  return names.map((name) => [name, length] as const)
 }

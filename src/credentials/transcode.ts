@@ -1,7 +1,8 @@
 /** The forms in which a secret may be wanted: as it is, encoded for a text, or decoded from one. */
 
-import { fromBase64, toBase64 } from '../bytes/base64.ts'
+import { toBase64 } from '../bytes/base64.ts'
 import { concat } from '../bytes/concat.ts'
+import { decodeBase64 } from '../bytes/decode-base64.ts'
 import { fromHex, toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { CredentialError } from '../errors.ts'
@@ -28,7 +29,7 @@ export function transcode(secret: Uint8Array, form: Transcoding | undefined): Ui
     case 'unhex':
       return fromHex(packed(secret)) ?? unfit('hexadecimal')
     case 'unbase64':
-      return fromBase64(packed(secret)) ?? unfit('base64')
+      return decodeBase64(secret) ?? unfit('base64')
   }
 }
 

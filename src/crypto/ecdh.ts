@@ -3,6 +3,7 @@
 import { createECDH, ECDH } from 'node:crypto'
 import { compareBytes } from '../bytes/equal.ts'
 import { fromHex } from '../bytes/hex.ts'
+import { allocateSecret } from '../bytes/secret.ts'
 import type { Random } from './random.ts'
 
 /** A point by its coordinates, each as long as the field. */
@@ -63,7 +64,7 @@ export function agreeOnSecret(
   scalar.fill(0)
   const point = new Uint8Array(ecdh.getPublicKey())
   const shared = ecdh.computeSecret(uncompressed(peer))
-  const secret = new Uint8Array(fieldSize)
+  const secret = allocateSecret(fieldSize)
   secret.set(shared, fieldSize - shared.length)
   shared.fill(0)
   const ephemeral = { x: point.slice(1, 1 + fieldSize), y: point.slice(1 + fieldSize) }
@@ -77,6 +78,7 @@ function makeScalar(curve: EcCurve, random: Random): Uint8Array {
     const scalar = random(fieldSize)
     scalar[0] = scalar[0]! & topBits
     if (scalar.some((byte) => byte !== 0) && compareBytes(scalar, order) < 0) return scalar
+    scalar.fill(0)
   }
   throw new RangeError(
     `${MAX_TRIES} times in a row no scalar of ${curve}: the bytes are not random`,

@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto'
+import { allocateSecret, copySecret } from '../bytes/secret.ts'
 
 /**
  * Random bytes, handed down by whoever has them: a test hands down others. Each call gives an array
@@ -7,7 +8,7 @@ import { randomFillSync } from 'node:crypto'
 export type Random = (size: number) => Uint8Array
 
 /** The random numbers of OpenSSL inside Node, fit for keys. */
-export const randomBytes: Random = (size) => randomFillSync(new Uint8Array(size))
+export const randomBytes: Random = (size) => randomFillSync(allocateSecret(size))
 
 const POOL = 4096
 
@@ -24,7 +25,7 @@ export function pooled(random: Random): Random {
       pool = random(POOL)
       used = 0
     }
-    const bytes = pool.slice(used, used + size)
+    const bytes = copySecret(pool.subarray(used, used + size))
     pool.fill(0, used, used + size)
     used += size
     return bytes

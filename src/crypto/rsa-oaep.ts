@@ -45,7 +45,8 @@ export function encryptRsaOaep(
     { key: toKeyObject(key), padding: constants.RSA_NO_PADDING },
     encoded,
   )
-  encoded.fill(0)
+  // Masked, but each with what the other gives.
+  for (const secret of [encoded, seed, data]) secret.fill(0)
   return new Uint8Array(encrypted)
 }
 

@@ -16,6 +16,12 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
+/** Whether link(2) failed because the file system has no hard links, as FAT. */
+export function isWithoutLinks(error: unknown): boolean {
+  const errnos = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL']
+  return errnos.includes(errnoOf(error) ?? '')
+}
+
 /** `error` as a {@link FileError}; what is not a system error comes back as it is. */
 export function toFileError(error: unknown, action: FileAction): unknown {
   const errno = errnoOf(error)

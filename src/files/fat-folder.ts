@@ -6,6 +6,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError } from '../errors.ts'
+import { allOf } from './all-of.ts'
 import { errnoOf, toFileError } from './errno.ts'
 
 export interface FatEntry {
@@ -29,7 +30,7 @@ export async function listFatFiles(
   const folder = await findFatPath(root, names)
   const found = folder === undefined ? undefined : await listFolder(folder)
   if (found === undefined) return undefined
-  const files = await Promise.all(found.map(async (entry) => isFile(entry.path)))
+  const files = await allOf(found.map(async (entry) => isFile(entry.path)))
   return found.filter((_, index) => files[index])
 }
 

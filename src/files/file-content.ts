@@ -1,8 +1,10 @@
 /** A file of the host read from front to back when its turn comes, and open no longer than that. */
 
+import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
+import { readHandle } from './read.ts'
 
 export interface FileContent {
   readonly path: string
@@ -26,11 +28,12 @@ export async function fileContent(path: string): Promise<FileContent> {
 async function* readPieces(path: string, size: number): AsyncGenerator<Uint8Array> {
   let handle: FileHandle | undefined
   try {
-    handle = await open(path, 'r')
+    // What took the place of the file since it was looked at is not waited for.
+    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     let done = 0
     for (;;) {
       const buffer = new Uint8Array(Math.max(1, Math.min(CHUNK_SIZE, size - done)))
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, done)
+      const bytesRead = await readHandle(handle, buffer, done)
       if (bytesRead === 0) break
       done += bytesRead
       if (done > size) break

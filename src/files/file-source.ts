@@ -2,20 +2,27 @@
 
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { type Patch, patchedSource } from '../bytes/patch.ts'
 import type { Source } from '../bytes/source.ts'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
+import { type FileStamp, stampOf } from './file-stamp.ts'
+import { readHandle } from './read.ts'
 
 export interface FileSource extends Source {
   readonly path: string
   /** Descriptor for reading in other threads; valid until `close`. */
   readonly fd: number
+  /** The file as it was when it was opened. */
+  readonly stamp: FileStamp
   close(): Promise<void>
 }
 
 /** The largest number of bytes a device can have before its end is given up. */
 const MAX_DEVICE_SIZE = 2 ** 52
 const SECTOR = 512
+/** Without O_NONBLOCK, opening a fifo waits for a writer; a terminal would become ours. */
+const AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
 
 /**
  * Opens `path` for reading. Close it.
@@ -25,8 +32,7 @@ const SECTOR = 512
 export async function openFileSource(path: string): Promise<FileSource> {
   let handle: FileHandle | undefined
   try {
-    // Without O_NONBLOCK, opening a fifo waits for somebody to write into it.
-    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+    handle = await open(path, AT_ONCE)
     const size = await sizeOf(handle, path)
     if (size === 0) throw new FileError('EMPTY', `${path} is empty`)
     return new HandleSource(path, size, handle)
@@ -36,15 +42,27 @@ export async function openFileSource(path: string): Promise<FileSource> {
   }
 }
 
+/** `file` as it is once `patches` have been written. Threads that read its descriptor see the old one. */
+export function withPatches(
+  file: FileSource,
+  patches: readonly Patch[],
+  size: number = file.size,
+): FileSource {
+  const { path, fd, stamp } = file
+  return { ...patchedSource(file, patches, size), path, fd, stamp, close: () => file.close() }
+}
+
 class HandleSource implements FileSource {
   readonly path: string
   readonly size: number
+  readonly stamp: FileStamp
   readonly #handle: FileHandle
 
   constructor(path: string, size: number, handle: FileHandle) {
     this.path = path
     this.size = size
     this.#handle = handle
+    this.stamp = stampOf(handle.fd)
   }
 
   get fd(): number {
@@ -70,7 +88,7 @@ class HandleSource implements FileSource {
 
   async #readSome(bytes: Uint8Array, start: number, position: number): Promise<number> {
     try {
-      return (await this.#handle.read(bytes, start, bytes.length - start, position)).bytesRead
+      return await readHandle(this.#handle, bytes.subarray(start), position)
     } catch (error) {
       const detail = `at byte ${position}`
       throw toFileError(error, { path: this.path, verb: 'read', detail })
@@ -90,7 +108,7 @@ async function sizeOf(handle: FileHandle, path: string): Promise<number> {
 async function findEnd(handle: FileHandle): Promise<number> {
   const sector = new Uint8Array(SECTOR)
   const isReadable = async (index: number): Promise<boolean> =>
-    (await handle.read(sector, 0, SECTOR, index * SECTOR)).bytesRead === SECTOR
+    (await readHandle(handle, sector, index * SECTOR)) === SECTOR
   let beyond = 1
   while (beyond * SECTOR < MAX_DEVICE_SIZE && (await isReadable(beyond))) beyond *= 2
   let low = 0

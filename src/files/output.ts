@@ -7,17 +7,31 @@
  */
 
 import type { FileHandle } from 'node:fs/promises'
-import { link, lstat, open, rename, statfs, unlink } from 'node:fs/promises'
-import { dirname, sep } from 'node:path'
+import { statfs, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
-import { openPartial, removeStalePartials } from './partial.ts'
+import { forgetPartial, isOurs, openPartial, type Partial, removeStalePartials } from './partial.ts'
+import { findReplaceable, Placement } from './placement.ts'
+import { syncDirectory } from './sync-directory.ts'
 
 export interface OutputOptions {
   /** Replace an existing file. */
   readonly force?: boolean | undefined
-  /** Permission bits of the finished file, whatever the umask. Default 0644. */
+  /**
+   * Permission bits of the finished file, whatever the umask. Default: those of a file of ours that is
+   * replaced, else 0644.
+   */
   readonly mode?: number | undefined
+  /** Whose the finished file shall be. Default: whose it becomes. */
+  readonly owner?: FileOwner | undefined
+  /** Called once the bytes are durable, before the file gets its name; may throw to keep it from that. */
+  readonly beforeCommit?: (() => Promise<void>) | undefined
+}
+
+export interface FileOwner {
+  readonly uid: number
+  readonly gid: number
 }
 
 /** A file in the making. End with `commit` or `abort`; after either the other does nothing. */
@@ -34,12 +48,20 @@ export interface Output {
   truncate(size: number): Promise<void>
   /** `error` of this file's descriptor as a FileError that names the file and `needed` bytes. */
   explain(error: unknown, needed?: number): Promise<unknown>
-  /** Makes the bytes durable; nothing can be written afterwards. @throws FileError NO_SPACE, IO */
-  finish(): Promise<void>
-  /** Finishes, and makes the file appear under its name. @throws FileError EXISTS, NO_SPACE, IO */
+  /** {@link commitOutputs} of this one alone. @throws FileError EXISTS, NO_SPACE, IO */
   commit(): Promise<void>
   /** Removes what was written. Never throws. */
   abort(): Promise<void>
+  /** Whether it has been committed or aborted. */
+  readonly isDone: boolean
+  /** Makes the bytes durable; nothing can be written afterwards. @throws FileError NO_SPACE, IO */
+  finish(): Promise<void>
+  /** Gives the finished file its name, beside the other one; see {@link Placement}. @throws FileError */
+  place(keepOld: boolean): Promise<void>
+  /** Takes the other name away. @throws FileError IO */
+  settle(): Promise<void>
+  /** Takes everything back. @returns the paths that are left all the same */
+  takeBack(): Promise<readonly string[]>
 }
 
 /**
@@ -49,33 +71,52 @@ export interface Output {
  * something that must not be replaced, NOT_FOUND without its directory, DENIED, NO_SPACE, IO.
  */
 export async function createOutput(path: string, options: OutputOptions = {}): Promise<Output> {
-  await assertReplaceable(path, options.force ?? false)
   await removeStalePartials(path)
+  const found = await findReplaceable(path, options.force ?? false)
+  const mode = options.mode ?? (found?.isFile() && isOurs(found) ? found.mode & 0o777 : 0o644)
   try {
-    const partial = await openPartial(path)
-    return new PartialOutput(path, partial.path, partial.handle, options)
+    return new PartialOutput(path, await openPartial(path), { ...options, mode })
   } catch (error) {
     throw toFileError(error, { path, verb: 'write' })
   }
 }
 
+/** Writes `bytes` as the file `path`, whole or not at all. @throws FileError as {@link createOutput} */
+export async function writeOutput(
+  path: string,
+  bytes: Uint8Array,
+  options: OutputOptions = {},
+): Promise<void> {
+  const output = await createOutput(path, options)
+  try {
+    await output.write(bytes, 0)
+    await output.commit()
+  } finally {
+    await output.abort()
+  }
+}
+
 /**
- * Commits several files that belong together, in order: name the one that others wait for last.
- * Where one cannot be committed, those before it that replaced nothing disappear again.
+ * Commits several files that belong together, in order: the last one says that all are there.
+ *
+ * All get their names, and the names are made durable, before second names are taken away. Where
+ * something fails everything is taken back, and the error names what could not be.
+ *
+ * @throws FileError EXISTS, NO_SPACE, IO
  */
 export async function commitOutputs(outputs: readonly Output[]): Promise<void> {
-  const committed: string[] = []
+  if (outputs.every(({ isDone }) => isDone)) return
   try {
     for (const output of outputs) await output.finish()
-    for (const output of outputs) {
-      const replaced = await exists(output.path)
-      await output.commit()
-      if (!replaced) committed.push(output.path)
+    for (const output of outputs) await output.place(outputs.length > 1)
+    for (const folder of new Set(outputs.map(({ path }) => dirname(path)))) {
+      await syncDirectory(folder)
     }
+    for (const output of outputs.toReversed()) await output.settle()
   } catch (error) {
-    for (const path of committed) await unlink(path).catch(() => undefined)
-    await Promise.all(outputs.map((output) => output.abort()))
-    throw error
+    const remaining: string[] = []
+    for (const output of outputs.toReversed()) remaining.unshift(...(await output.takeBack()))
+    throw sayRemaining(error, remaining)
   }
 }
 
@@ -84,15 +125,24 @@ class PartialOutput implements Output {
   readonly partialPath: string
   readonly fd: number
   readonly #handle: FileHandle
-  readonly #options: OutputOptions
+  readonly #options: OutputOptions & { readonly mode: number }
   #state: 'open' | 'finished' | 'done' = 'open'
+  #placement: Placement | undefined
 
-  constructor(path: string, partialPath: string, handle: FileHandle, options: OutputOptions) {
+  constructor(
+    path: string,
+    { path: partialPath, handle }: Partial,
+    options: OutputOptions & { readonly mode: number },
+  ) {
     this.path = path
     this.partialPath = partialPath
     this.fd = handle.fd
     this.#handle = handle
     this.#options = options
+  }
+
+  get isDone(): boolean {
+    return this.#state === 'done'
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
@@ -127,8 +177,10 @@ class PartialOutput implements Output {
   async finish(): Promise<void> {
     if (this.#state !== 'open') return
     try {
-      await this.#handle.chmod(this.#options.mode ?? 0o644)
+      await this.#setOwner()
+      await this.#handle.chmod(this.#options.mode)
       await this.#handle.sync()
+      this.#placement = new Placement(this.partialPath, this.path, await this.#handle.stat())
       await this.#handle.close()
       this.#state = 'finished'
     } catch (error) {
@@ -136,19 +188,44 @@ class PartialOutput implements Output {
     }
   }
 
-  async commit(): Promise<void> {
-    if (this.#state === 'done') return
+  async #setOwner(): Promise<void> {
+    const { owner } = this.#options
+    if (!owner) return
+    const { uid, gid } = await this.#handle.stat()
+    if (uid === owner.uid && gid === owner.gid) return
+    await this.#handle.chown(owner.uid, owner.gid).catch((error) => {
+      const detail = `it belongs to ${owner.uid}:${owner.gid} and would not any more`
+      throw toFileError(error, { path: this.path, verb: 'write', detail })
+    })
+  }
+
+  async place(keepOld: boolean): Promise<void> {
     try {
-      await this.finish()
-      await assertReplaceable(this.path, this.#options.force ?? false)
-      if (this.#options.force) await rename(this.partialPath, this.path)
-      else await linkOrRename(this.partialPath, this.path)
-      this.#state = 'done'
-      await syncDirectory(dirname(this.path))
+      await this.#options.beforeCommit?.()
+      await this.#placement?.place(this.#options.force ?? false, keepOld)
     } catch (error) {
-      await this.abort()
       throw await this.explain(error)
     }
+  }
+
+  async settle(): Promise<void> {
+    try {
+      await this.#placement?.settle()
+      this.#state = 'done'
+      forgetPartial(this.partialPath)
+    } catch (error) {
+      throw await this.explain(error)
+    }
+  }
+
+  async takeBack(): Promise<readonly string[]> {
+    const left = (await this.#placement?.undo()) ?? []
+    await this.abort()
+    return left
+  }
+
+  async commit(): Promise<void> {
+    await commitOutputs([this])
   }
 
   async abort(): Promise<void> {
@@ -156,52 +233,13 @@ class PartialOutput implements Output {
     if (this.#state === 'open') await this.#handle.close().catch(() => undefined)
     this.#state = 'done'
     await unlink(this.partialPath).catch(() => undefined)
+    forgetPartial(this.partialPath)
   }
 }
 
-/** Renames without replacing: `to` must not exist. */
-async function linkOrRename(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to)
-  } catch (error) {
-    const unsupported = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL']
-    if (!unsupported.includes(errnoOf(error) ?? '')) throw error
-    // The caller has just checked that the name is free.
-    return rename(from, to)
-  }
-  await unlink(from)
-}
-
-async function assertReplaceable(path: string, force: boolean): Promise<void> {
-  if (path.endsWith(sep)) throw new FileError('NOT_A_FILE', `${path} names a directory`)
-  const found = await lstat(path).catch((error) => {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw toFileError(error, { path, verb: 'write' })
-  })
-  if (!found) return
-  if (found.isDirectory()) throw new FileError('NOT_A_FILE', `${path} is a directory`)
-  if (!found.isFile() && !found.isSymbolicLink()) {
-    throw new FileError('NOT_A_FILE', `${path} is not a regular file and will not be replaced`)
-  }
-  if (!force) throw new FileError('EXISTS', `${path} exists`, { hint: '--force replaces it' })
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  )
-}
-
-/** Makes a new name durable. Systems that cannot sync a directory do it on their own. */
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch(() => undefined)
-  if (!handle) return
-  try {
-    await handle.sync()
-  } catch (error) {
-    if (errnoOf(error) === 'EIO') throw error
-  } finally {
-    await handle.close()
-  }
+function sayRemaining(error: unknown, remaining: readonly string[]): unknown {
+  if (!(error instanceof FileError) || remaining.length === 0) return error
+  const { code, message, hint, cause } = error
+  const fact = `${message}; left all the same: ${remaining.join(', ')}`
+  return new FileError(code, fact, { hint, cause })
 }

@@ -1,9 +1,11 @@
-/** Keeping what we write out of what we read. */
+/** Keeping what we write out of what we read, and inside of where it may be. */
 
 import type { BigIntStats } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute, relative, sep } from 'node:path'
 import { FileError } from '../errors.ts'
+import { allOf } from './all-of.ts'
+import { toFileError } from './errno.ts'
 
 /**
  * Refuses an output below the folder `tree`: a second build would pack the first one's image.
@@ -26,6 +28,27 @@ export async function assertOutside(tree: string, output: string): Promise<void>
     const parent = dirname(folder)
     folder = parent === folder ? undefined : parent
   }
+}
+
+/**
+ * Refuses a file that is not below the folder `root` once every symbolic link on the way is followed.
+ *
+ * @returns the path of the file without links
+ * @throws FileError OUTSIDE_ROOT, NOT_FOUND, IO
+ */
+export async function assertInside(root: string, path: string): Promise<string> {
+  const [top, real] = await allOf([findReal(root), findReal(path)])
+  const way = relative(top, real)
+  if (way !== '' && way.split(sep)[0] !== '..' && !isAbsolute(way)) return real
+  throw new FileError('OUTSIDE_ROOT', `${path} leads out of ${root}, to ${real}`, {
+    hint: 'a symbolic link is in the way; name the folder the file is in with --root',
+  })
+}
+
+async function findReal(path: string): Promise<string> {
+  return realpath(path).catch((error) => {
+    throw toFileError(error, { path, verb: 'read' })
+  })
 }
 
 async function identify(path: string): Promise<BigIntStats | undefined> {

@@ -1,96 +1,112 @@
 /**
  * The names of files in the making, and how leftovers of killed processes are found.
  *
- * `.NAME.SYSTEM-PID-N.partial` lies beside `NAME`. SYSTEM says in which process table PID is to be
- * looked up, so that a builder in another container or on another host of a shared folder is
- * never taken for dead.
+ * `.NAME.IDENTITY-RANDOM.partial` lies beside `NAME`. IDENTITY says which process makes it, so that
+ * a builder in another container or on another host of a shared folder is never taken for dead;
+ * RANDOM makes that no two names are ever the same.
  */
 
-import { createHash } from 'node:crypto'
-import { readlinkSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { unlinkSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { mkdir, open, readdir, unlink } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { lstat, open, readdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf } from './errno.ts'
+import { IDENTITY_PATTERN, ownIdentity, stateOfProcess } from './process-identity.ts'
 
 /** Room for the rest of the name within the 255 bytes a file system allows. */
-const NAME_BYTES = 200
-const ATTEMPTS = 1000
-const TAIL = /^([0-9a-f]{8})-([1-9][0-9]{0,9})-[0-9]{1,3}\.partial$/
+const NAME_BYTES = 180
+const TAIL = new RegExp(`\\.(${IDENTITY_PATTERN})-[0-9a-f]{12}\\.partial$`)
 
 export interface Partial {
   readonly path: string
   readonly handle: FileHandle
 }
 
-/** A new file beside `output` that nobody else can read yet. Throws what the system throws. */
+/** A file that a process which has ended was making, and that belongs to us. */
+export interface StalePartial {
+  readonly path: string
+  readonly dev: number
+  readonly ino: number
+}
+
+/** Files of this process that are in the making. */
+const unfinished = new Set<string>()
+let announce: (() => void) | undefined
+
+/** Calls `announce` before the first of all files is made, from when on a sudden end leaves it there. */
+export function beforeFirstPartial(call: () => void): void {
+  announce = call
+}
+
+/** A new file beside `output` that no other user can read yet. Throws what the system throws. */
 export async function openPartial(output: string): Promise<Partial> {
-  return firstFree(output, async (path) => ({ path, handle: await open(path, 'wx+', 0o600) }))
+  const path = newPartialPath(output)
+  unfinished.add(path)
+  return { path, handle: await open(path, 'wx+', 0o600) }
 }
 
-/** A new folder beside `output` that nobody else can enter yet. Throws what the system throws. */
-export async function makePartialFolder(output: string): Promise<string> {
-  return firstFree(output, async (path) => {
-    await mkdir(path, 0o700)
-    return path
-  })
+/** The file has its own name, or is gone. */
+export function forgetPartial(path: string): void {
+  unfinished.delete(path)
 }
 
-/**
- * Removes what killed processes left of `output`. What cannot be removed stays.
- *
- * @param remove how; files by default
- */
-export async function removeStalePartials(
-  output: string,
-  remove: (path: string) => Promise<void> = unlink,
-): Promise<void> {
-  const prefix = prefixOf(output)
-  const folder = dirname(output)
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (!name.startsWith(prefix)) continue
-    const [, table, pid] = TAIL.exec(name.slice(prefix.length)) ?? []
-    if (table !== processTable() || pid === undefined || isAlive(Number(pid))) continue
-    await remove(join(folder, name)).catch(() => undefined)
-  }
-}
-
-async function firstFree<T>(output: string, make: (path: string) => Promise<T>): Promise<T> {
-  const start = `${prefixOf(output)}${processTable()}-${process.pid}-`
-  for (let attempt = 0; ; attempt++) {
+/** Removes every file in the making, in the last moment of this process. */
+export function removeUnfinished(): void {
+  for (const path of unfinished) {
     try {
-      return await make(join(dirname(output), `${start}${attempt}.partial`))
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST' || attempt + 1 === ATTEMPTS) throw error
+      unlinkSync(path)
+    } catch {
+      // The next run removes it.
     }
   }
 }
 
+/** A name for something in the making, beside `output`. */
+export function newPartialPath(output: string): string {
+  announce?.()
+  announce = undefined
+  const random = randomBytes(6).toString('hex')
+  return join(dirname(output), `${prefixOf(output)}${ownIdentity()}-${random}.partial`)
+}
+
+/** Whether `name` was given to something in the making by a process that has certainly ended. */
+export function isStaleName(name: string): boolean {
+  const [, identity = ''] = TAIL.exec(name) ?? []
+  return stateOfProcess(identity) === 'gone'
+}
+
+/** Names in `folder` of what killed processes left of `output`. @param folder that of `output` */
+export async function findStaleNames(output: string, folder: string): Promise<readonly string[]> {
+  const prefix = prefixOf(output)
+  const names = await readdir(folder).catch((): string[] => [])
+  return names.filter((name) => name.startsWith(prefix) && isStaleName(name))
+}
+
+/** The files that killed processes left of `output`: regular ones of ours. */
+export async function findStalePartials(output: string): Promise<readonly StalePartial[]> {
+  const folder = dirname(output)
+  const found: StalePartial[] = []
+  for (const name of await findStaleNames(output, folder)) {
+    const path = join(folder, name)
+    const stat = await lstat(path).catch(() => undefined)
+    if (stat?.isFile() && isOurs(stat)) found.push({ path, dev: stat.dev, ino: stat.ino })
+  }
+  return found
+}
+
+/** Removes the files that killed processes left of `output`. What cannot be removed stays. */
+export async function removeStalePartials(output: string): Promise<void> {
+  for (const { path } of await findStalePartials(output)) await unlink(path).catch(() => undefined)
+}
+
+/** Whether a file belongs to the user that we are. Windows has no such owners. */
+export function isOurs({ uid }: { readonly uid: number }): boolean {
+  return process.geteuid === undefined || process.geteuid() === uid
+}
+
+/** The beginning of the names of what becomes `output`; of long names only their beginning is in it. */
 function prefixOf(output: string): string {
   let name = basename(output)
   while (Buffer.byteLength(name) > NAME_BYTES) name = [...name].slice(0, -1).join('')
   return `.${name}.`
-}
-
-/** Eight hexadecimal digits that differ wherever the same process id means another process. */
-function processTable(): string {
-  let namespace = ''
-  try {
-    namespace = readlinkSync('/proc/self/ns/pid')
-  } catch {
-    // Only Linux has process namespaces, and /proc may not be mounted.
-  }
-  const digest = createHash('sha256').update(`${hostname()}\0${namespace}`).digest('hex')
-  return digest.slice(0, 8)
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
-    return errnoOf(error) !== 'ESRCH'
-  }
 }

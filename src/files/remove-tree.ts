@@ -8,7 +8,8 @@ const SEPARATOR = Buffer.from(sep)
 /**
  * Removes `path` and everything below it without following symbolic links.
  *
- * Only for folders that nobody else can write to: paths are looked up again and again.
+ * Only for what lies in a folder that no other user can enter, reached by its descriptor: paths are
+ * looked up again and again.
  */
 export async function removeTree(path: string | Buffer): Promise<void> {
   const stat = await lstat(path)

@@ -2,19 +2,20 @@
  * Changes a few bytes of a large file, all of them or none, without writing the others.
  *
  * What lies within one page is one write: the kernel copies a page before it looks whether the
- * process was killed, and disks write the block as one. Anything else goes through a journal, see
- * `pending-change.ts`.
+ * process was killed, and disks write the block as one. Anything else is written down first, in a
+ * journal beside the file, see docs/formats/change-journal.md.
  */
 
-import { type FileHandle, open, realpath, unlink } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { type Patch, trimPatches } from '../bytes/patch.ts'
-import type { Source } from '../bytes/source.ts'
-import type { Change } from '../formats/change-journal.ts'
-import { encodeChangeJournal } from '../formats/change-journal.ts'
-import { toFileError } from './errno.ts'
-import { openFileSource } from './file-source.ts'
+import { type Change, encodeChangeJournal } from '../formats/change-journal.ts'
+import { besidePath } from './beside.ts'
+import { errnoOf, toFileError } from './errno.ts'
+import type { FileSource } from './file-source.ts'
+import { assertUnchanged } from './file-stamp.ts'
+import type { LockedFile } from './lock.ts'
 import { createOutput } from './output.ts'
-import { journalPath, readJournal } from './pending-change.ts'
 
 export interface Replacement {
   /** In the order in which others may see them: what makes the rest count comes last. */
@@ -29,97 +30,115 @@ const PAGE = 4096
 /**
  * Carries out a replacement.
  *
+ * @param examined the file as it was read when the replacement was decided
  * @returns how many bytes of the file were written
- * @throws FileError DENIED, NO_SPACE, IO. The file is then as it was, or its journal says how it
- *   shall be.
+ * @throws FileError DENIED, NO_SPACE, IO, LOCKED. The file is then as it was, or its journal says
+ *   how it shall be.
  */
-export async function replaceBytes(path: string, replacement: Replacement): Promise<number> {
-  const real = await realpath(path).catch((error) => {
-    throw toFileError(error, { path, verb: 'write' })
+export async function replaceBytes(
+  file: LockedFile,
+  examined: FileSource,
+  replacement: Replacement,
+): Promise<number> {
+  const { size } = replacement
+  const patches = await trimPatches(examined, replacement.patches)
+  if (patches.length === 0 && size === examined.size) return 0
+  await withHandle(file, examined, async (handle) => {
+    if (size === examined.size && isOneWrite(patches)) return write(handle, patches, file.path)
+    await writeJournal(file, examined, { patches, size })
+    await carryOut(file, handle, examined, { patches, size })
   })
-  const file = await openFileSource(real)
-  try {
-    const patches = await trimPatches(file, replacement.patches)
-    const { size } = replacement
-    if (patches.length === 0 && size === file.size) return 0
-    const handle = await openForWriting(real)
-    try {
-      if (size === file.size && isInOnePage(patches)) await write(handle, patches, real)
-      else await writeWithJournal(real, handle, file, { patches, size })
-    } finally {
-      await handle.close()
-    }
-    return patches.reduce((sum, { bytes }) => sum + bytes.length, 0)
-  } finally {
-    await file.close()
-  }
+  return patches.reduce((sum, { bytes }) => sum + bytes.length, 0)
 }
 
 /**
- * Finishes what an interrupted {@link replaceBytes} has decided.
+ * Carries out what a journal says, and removes it.
  *
- * @returns whether there was something to finish
+ * @param replacement from `findPendingChange` alone, which has examined journal and file
+ * @throws FileError as {@link replaceBytes}
  */
-export async function finishReplacement(path: string): Promise<boolean> {
-  const real = await realpath(path).catch((error) => {
-    throw toFileError(error, { path, verb: 'read' })
+export async function finishReplacement(
+  file: LockedFile,
+  examined: FileSource,
+  replacement: Replacement,
+): Promise<void> {
+  await withHandle(file, examined, (handle) => carryOut(file, handle, examined, replacement))
+}
+
+/** Removes the journal of a file that needs nothing of it. @throws FileError DENIED, IO */
+export async function removeJournal(file: LockedFile): Promise<void> {
+  await unlink(besidePath(file.path, 'change')).catch((error) => {
+    if (errnoOf(error) !== 'ENOENT') throw toFileError(error, { path: file.path, verb: 'write' })
   })
-  const file = await openFileSource(real)
+}
+
+/** The file open for writing, which must be the one that was examined, as it was then. */
+async function withHandle(
+  file: LockedFile,
+  examined: FileSource,
+  use: (handle: FileHandle) => Promise<void>,
+): Promise<void> {
+  const { path } = file
+  // The path has been resolved: a link in its place was put there since.
+  const flags = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+  const handle = await open(path, flags).catch((error) => {
+    throw toFileError(error, { path, verb: 'write' })
+  })
   try {
-    const journal = await readJournal(real, file)
-    if (!journal) return false
-    const handle = await openForWriting(real)
-    try {
-      await carryOut(real, handle, { patches: journal.changes, size: journal.newSize })
-    } finally {
-      await handle.close()
-    }
-    return true
+    await file.assertHeld()
+    assertUnchanged(handle.fd, examined.stamp, path)
+    // The path leads to what is open, also if a folder on the way was a link for a moment.
+    assertUnchanged(path, examined.stamp, path)
+    await use(handle)
   } finally {
-    await file.close()
+    await handle.close()
   }
 }
 
-function isInOnePage(patches: readonly Patch[]): boolean {
+/** Whether patches are one write, which needs no journal. */
+export function isOneWrite(patches: readonly Patch[]): boolean {
   const [patch, ...others] = patches
   if (!patch || others.length > 0) return false
   const last = patch.offset + patch.bytes.length - 1
   return Math.floor(patch.offset / PAGE) === Math.floor(last / PAGE)
 }
 
-async function writeWithJournal(
-  path: string,
-  handle: FileHandle,
-  file: Source,
+async function writeJournal(
+  file: LockedFile,
+  examined: FileSource,
   { patches, size }: Replacement,
 ): Promise<void> {
   const changes: Change[] = []
   for (const { offset, bytes } of patches) {
-    const there = Math.max(0, Math.min(bytes.length, file.size - offset))
-    changes.push({ offset, bytes, old: await file.read(offset, there) })
+    const there = Math.max(0, Math.min(bytes.length, examined.size - offset))
+    changes.push({ offset, bytes, old: await examined.read(offset, there) })
   }
-  // A journal that is there already belongs to another file of this name, or it would be finished.
-  const journal = await createOutput(journalPath(path), { force: true, mode: 0o600 })
+  // One that is there already is none of this file, or it would have been finished.
+  const journal = await createOutput(besidePath(file.path, 'change'), { force: true, mode: 0o600 })
   try {
-    const bytes = encodeChangeJournal({ oldSize: file.size, newSize: size, changes })
+    const bytes = encodeChangeJournal({ oldSize: examined.size, newSize: size, changes })
     await journal.write(bytes, 0)
     await journal.commit()
   } catch (error) {
     await journal.abort()
     throw error
   }
-  await carryOut(path, handle, { patches, size })
 }
 
-async function carryOut(path: string, handle: FileHandle, change: Replacement): Promise<void> {
+async function carryOut(
+  file: LockedFile,
+  handle: FileHandle,
+  examined: FileSource,
+  change: Replacement,
+): Promise<void> {
+  const { path } = file
   try {
-    const { size } = await handle.stat()
-    if (size !== change.size) await handle.truncate(change.size)
+    if (examined.size !== change.size) await handle.truncate(change.size)
     await write(handle, change.patches, path)
-    await unlink(journalPath(path))
   } catch (error) {
     throw toFileError(error, { path, verb: 'write' })
   }
+  await removeJournal(file)
 }
 
 /** One after the other, each durable before the next. */
@@ -132,14 +151,6 @@ async function write(handle: FileHandle, patches: readonly Patch[], path: string
       }
       await handle.datasync()
     }
-  } catch (error) {
-    throw toFileError(error, { path, verb: 'write' })
-  }
-}
-
-async function openForWriting(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r+')
   } catch (error) {
     throw toFileError(error, { path, verb: 'write' })
   }

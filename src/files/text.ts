@@ -1,9 +1,11 @@
 /** Small files read whole: keys, certificates, os-release, manifests, passphrases. */
 
-import { type FileHandle, open } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { type FileHandle, lstat, open, stat } from 'node:fs/promises'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
+import { openStream, readStream } from './stream.ts'
 
 export interface SmallFileOptions {
   /** Most bytes the file may have. Default 1 MiB. */
@@ -22,10 +24,7 @@ export async function readSmallFile(
   const maximum = options.maximum ?? 1024 * 1024
   let handle: FileHandle | undefined
   try {
-    handle = await open(path, 'r')
-    if ((await handle.stat()).isDirectory()) {
-      throw new FileError('NOT_A_FILE', `${path} is a directory`)
-    }
+    handle = await openStream(path)
     return await readToEnd(handle, path, maximum)
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })
@@ -40,9 +39,69 @@ export async function readSmallFile(
  * @throws FileError NOT_TEXT, and what {@link readSmallFile} throws.
  */
 export async function readText(path: string, options: SmallFileOptions = {}): Promise<string> {
-  const text = decodeUtf8(await readSmallFile(path, options))
+  return decodeText(await readSmallFile(path, options), path)
+}
+
+function decodeText(bytes: Uint8Array, path: string): string {
+  const text = decodeUtf8(bytes)
   if (text === undefined) throw new FileError('NOT_TEXT', `${path} is not UTF-8 text`)
   return text.replace(/^\ufeff/, '')
+}
+
+export interface RegularFileOptions extends SmallFileOptions {
+  /** Refuse a symbolic link. Default: what it leads to is read. */
+  readonly noFollow?: boolean | undefined
+  /** Looks at owner, mode and size of what was opened, before it is read. */
+  readonly look?: ((found: Stats, fd: number) => void) | undefined
+}
+
+/** Neither waits for a writer of a fifo nor makes a terminal ours. */
+const AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
+
+/**
+ * The bytes of a regular file that the user need not have named: a neighbour of another, or one in
+ * a folder that is searched. Whatever else is there is refused without waiting for it.
+ *
+ * @throws FileError NOT_A_FILE for everything but a regular file, NOT_FOUND, DENIED, TOO_LARGE, IO;
+ *   and what `look` throws.
+ */
+export async function readRegularFile(
+  path: string,
+  options: RegularFileOptions = {},
+): Promise<Uint8Array> {
+  const { maximum = 1024 * 1024, noFollow = false, look } = options
+  let handle: FileHandle | undefined
+  try {
+    // Looked at before it is opened, because opening alone does something to some devices.
+    assertRegular(await (noFollow ? lstat : stat)(path), path)
+    handle = await open(path, AT_ONCE | (noFollow ? (constants.O_NOFOLLOW ?? 0) : 0))
+    const found = await handle.stat()
+    assertRegular(found, path)
+    look?.(found, handle.fd)
+    return await readToEnd(handle, path, maximum)
+  } catch (error) {
+    throw toFileError(error, { path, verb: 'read' })
+  } finally {
+    await handle?.close()
+  }
+}
+
+/** The text of a regular file, as {@link readRegularFile} and {@link readText}. @throws FileError */
+export async function readRegularText(
+  path: string,
+  options: RegularFileOptions = {},
+): Promise<string> {
+  return decodeText(await readRegularFile(path, options), path)
+}
+
+function assertRegular(found: Stats, path: string): void {
+  if (found.isFile()) return
+  const kind = found.isDirectory()
+    ? 'a directory'
+    : found.isSymbolicLink()
+      ? 'a symbolic link'
+      : 'not a regular file'
+  throw new FileError('NOT_A_FILE', `${path} is ${kind}`)
 }
 
 async function readToEnd(handle: FileHandle, path: string, maximum: number): Promise<Uint8Array> {
@@ -51,7 +110,7 @@ async function readToEnd(handle: FileHandle, path: string, maximum: number): Pro
   for (;;) {
     // One byte more than is allowed tells a file that fits from one that does not.
     const buffer = new Uint8Array(Math.min(64 * 1024, maximum + 1 - size))
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, null)
+    const bytesRead = await readStream(handle, buffer, path, size === 0)
     if (bytesRead === 0) return new Uint8Array(Buffer.concat(parts))
     size += bytesRead
     if (size > maximum) {

@@ -1,36 +1,68 @@
-/** A folder of files that appears whole or not at all. */
+/** A folder of a few files that appears whole or not at all. */
 
-import { lstat, readdir, rename } from 'node:fs/promises'
+import { chmod, lstat, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { FileError } from '../errors.ts'
-import { errnoOf, toFileError } from './errno.ts'
-import { makePartialFolder, removeStalePartials } from './partial.ts'
-import { removeTree } from './remove-tree.ts'
+import { toFileError } from './errno.ts'
+import { createFolder, removeStaleFolders } from './folder-output.ts'
+
+/** Writes one file of the folder. */
+export type WriteFile = (name: string, content: string | Uint8Array) => Promise<void>
+
+export interface WholeFolderOptions {
+  /** Permission bits of the folder. Default 0700. */
+  readonly mode?: number
+  /** Permission bits of the files. Default 0600. */
+  readonly fileMode?: number
+  /** Make each file durable before the folder appears. Default false, for a thousand take long. */
+  readonly sync?: boolean
+}
 
 /**
- * Has `fill` write into a new folder, which gets the name `path` when it is done.
+ * Has `fill` write the files of a new folder, which gets the name `path` when it is done.
  *
  * @throws FileError EXISTS where there is something under that name; and what `fill` throws, after
  * which nothing is left.
  */
 export async function writeWholeFolder(
   path: string,
-  fill: (folder: string) => Promise<void>,
+  fill: (write: WriteFile) => Promise<void>,
+  options: WholeFolderOptions = {},
 ): Promise<void> {
+  const { mode = 0o700, fileMode = 0o600, sync = false } = options
+  await removeStaleFolders(path)
   const found = await lstat(path).catch(() => undefined)
-  if (found) throw exists(path)
-  await removeStalePartials(path, removeTree)
-  const folder = await makePartialFolder(path).catch((error) => {
-    throw toFileError(error, { path, verb: 'write' })
-  })
+  if (found) throw new FileError('EXISTS', `${path} exists`, { hint: 'name a new folder' })
+  const folder = await createFolder(path)
   try {
-    await fill(folder)
-    await rename(folder, path).catch((error) => {
-      const isTaken = ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(errnoOf(error) ?? '')
-      throw isTaken ? exists(path) : toFileError(error, { path, verb: 'write' })
+    await fill(async (name, content) => {
+      try {
+        await writeNew(join(folder.contentPath, name), content, fileMode, sync)
+      } catch (error) {
+        throw toFileError(error, { path: join(path, name), verb: 'write' })
+      }
     })
-  } catch (error) {
-    await removeTree(folder).catch(() => undefined)
-    throw error
+    await chmod(folder.contentPath, mode)
+    await folder.commit()
+  } finally {
+    await folder.abort()
+  }
+}
+
+/** No other user can reach the folder, so that a file needs no other name first. */
+async function writeNew(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+  sync: boolean,
+): Promise<void> {
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    await handle.writeFile(content)
+    await handle.chmod(mode)
+    if (sync) await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 
@@ -45,8 +77,4 @@ export async function listFiles(path: string): Promise<readonly string[]> {
   })
   const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
   return files.map(({ name }) => name).sort()
-}
-
-function exists(path: string): FileError {
-  return new FileError('EXISTS', `${path} exists`, { hint: 'name a new folder' })
 }

@@ -5,6 +5,7 @@
  * src/boot/boot.c. Keys that say nothing about what a UKI is started with are passed over.
  */
 
+import { trimEnd, trimStart } from '../bytes/trim.ts'
 import { FormatError } from '../errors.ts'
 import { decodeBoundedText } from './bounded-text.ts'
 
@@ -45,7 +46,7 @@ export function parseBootEntry(bytes: Uint8Array): BootEntry {
 }
 
 function parseLine(line: string, number: number) {
-  const trimmed = line.replace(/^[ \t]+|[ \t\r]+$/g, '')
+  const trimmed = trimStart(trimEnd(line, ' \t\r'), ' \t')
   const match = /^([^#\s]\S*)[ \t]+(.+)$/s.exec(trimmed)
   return match ? [{ line: number, key: match[1]!, value: match[2]! }] : []
 }

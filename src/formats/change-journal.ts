@@ -9,6 +9,8 @@ import type { Patch } from '../bytes/patch.ts'
 import type { Source } from '../bytes/source.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
 import { FormatError } from '../errors.ts'
+import { GRAIN, SIGNATURE_PARTITION_SIZE } from './ddi/placement.ts'
+import { parseJson } from './json.ts'
 
 /** One place that changes. */
 export interface Change extends Patch {
@@ -30,8 +32,12 @@ const VERSION = 1
 const MAX_CHANGES = 16
 /** What a disk writes as a whole. */
 const SECTOR = 512
-/** Larger than any journal of ours. */
+/** Old and new signature partition of the largest size that readers take, and two tables. */
+const MAX_CHANGED = 9 * 1024 * 1024
+/** Larger than the text of that many bytes, twice. */
 export const MAX_JOURNAL = 32 * 1024 * 1024
+/** What a file grows by at most: a signature partition, and the room before it. */
+const MAX_GROWTH = SIGNATURE_PARTITION_SIZE + GRAIN
 
 export function encodeChangeJournal({ oldSize, newSize, changes }: ChangeJournal): Uint8Array {
   const list = changes.map(({ offset, old, bytes }) => {
@@ -49,6 +55,9 @@ export function decodeChangeJournal(bytes: Uint8Array): ChangeJournal {
   }
   const oldSize = readNumber(object, 'oldSize')
   const newSize = readNumber(object, 'newSize')
+  if (newSize < oldSize || newSize > oldSize + MAX_GROWTH) {
+    throw bad(`the file cannot grow from ${oldSize} to ${newSize} bytes`)
+  }
   const { changes } = object
   if (!Array.isArray(changes) || changes.length > MAX_CHANGES) {
     throw bad(`changes is not a list of at most ${MAX_CHANGES}`)
@@ -58,7 +67,7 @@ export function decodeChangeJournal(bytes: Uint8Array): ChangeJournal {
     const offset = readNumber(change, 'offset')
     const old = readBytes(change, 'old')
     const bytes = readBytes(change, 'new')
-    if (offset + bytes.length > newSize || old.length > bytes.length) {
+    if (bytes.length === 0 || offset + bytes.length > newSize || old.length > bytes.length) {
       throw bad(`the change at byte ${offset} does not fit into the file`)
     }
     if (old.length !== Math.max(0, Math.min(bytes.length, oldSize - offset))) {
@@ -66,18 +75,27 @@ export function decodeChangeJournal(bytes: Uint8Array): ChangeJournal {
     }
     return { offset, old, bytes }
   })
+  const inOrder = read.toSorted((a, b) => a.offset - b.offset)
+  if (inOrder.some(({ offset }, index) => offset < endOf(inOrder[index - 1]))) {
+    throw bad('two changes are of the same bytes')
+  }
+  if (read.reduce((sum, { bytes }) => sum + bytes.length, 0) > MAX_CHANGED) {
+    throw bad(`more than ${MAX_CHANGED} bytes change`)
+  }
   return { oldSize, newSize, changes: read }
 }
 
+function endOf(change: Change | undefined): number {
+  return change ? change.offset + change.bytes.length : 0
+}
+
 /**
- * Whether `source` is the file of the journal, in any state between old and new: each sector of each
- * change is as it was or as it shall be.
+ * Whether `source` is the file of the journal, in any state between old and new: of one of the two
+ * sizes, and each sector of each change as it was or as it shall be.
  */
 export async function isFileOf(journal: ChangeJournal, source: Source): Promise<boolean> {
   const { oldSize, newSize, changes } = journal
-  if (source.size < Math.min(oldSize, newSize) || source.size > Math.max(oldSize, newSize)) {
-    return false
-  }
+  if (source.size !== oldSize && source.size !== newSize) return false
   for (const { offset, old, bytes } of changes) {
     const there = Math.max(0, Math.min(bytes.length, source.size - offset))
     const found = await source.read(offset, there)
@@ -100,12 +118,7 @@ function padded(bytes: Uint8Array, start: number, end: number): Uint8Array {
 }
 
 function parseObject(text: string | undefined): Readonly<Record<string, unknown>> {
-  try {
-    return asObject(JSON.parse(text ?? ''))
-  } catch (error) {
-    if (error instanceof FormatError) throw error
-    throw bad('text is not JSON')
-  }
+  return asObject(parseJson(text ?? '', (fault) => bad(`text is ${fault}`)))
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> {

@@ -68,12 +68,12 @@ const FORMAT = 'image policy'
 const VERITY_DESIGNATOR = /^(root|usr)-verity(-sig)?$/
 const ANY = { readOnly: undefined, growfs: undefined, filesystems: [] } as const
 const IGNORE: PartitionPolicy = { uses: ['unused', 'absent'], ...ANY }
-const SPECIAL: Readonly<Record<string, PartitionPolicy>> = {
-  '*': { uses: USES, ...ANY },
-  '-': IGNORE,
-  '': IGNORE,
-  '~': { uses: ['absent'], ...ANY },
-}
+const SPECIAL: ReadonlyMap<string, PartitionPolicy> = new Map([
+  ['*', { uses: USES, ...ANY }],
+  ['-', IGNORE],
+  ['', IGNORE],
+  ['~', { uses: ['absent'], ...ANY }],
+])
 
 /**
  * Reads a policy such as `root=signed+absent:usr=signed+absent`.
@@ -81,7 +81,7 @@ const SPECIAL: Readonly<Record<string, PartitionPolicy>> = {
  * @throws FormatError naming the word it does not know, or the designator that is there twice.
  */
 export function parseImagePolicy(text: string): ImagePolicy {
-  const special = Object.hasOwn(SPECIAL, text) ? SPECIAL[text] : undefined
+  const special = SPECIAL.get(text)
   if (special) return { designators: new Map(), fallback: special }
   const designators = new Map<PolicyDesignator, PartitionPolicy>()
   let fallback: PartitionPolicy | undefined

@@ -31,18 +31,16 @@ export function formatJsonText(value: JsonValue, style: JsonStyle): string {
 function write(value: JsonValue, style: Punctuation, margin: string): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   const inner = margin + style.indent
+  const parts: string[] = []
+  // Loops: two thousand levels of functions in functions would not fit on the stack.
   if (Array.isArray(value)) {
-    return wrap(
-      '[]',
-      value.map((each) => write(each, style, inner)),
-      style,
-      margin,
-    )
+    for (const each of value) parts.push(write(each, style, inner))
+    return wrap('[]', parts, style, margin)
   }
-  const fields = Object.entries(value).map(
-    ([name, field]) => `${JSON.stringify(name)}${style.colon}${write(field, style, inner)}`,
-  )
-  return wrap('{}', fields, style, margin)
+  for (const [name, field] of Object.entries(value)) {
+    parts.push(`${JSON.stringify(name)}${style.colon}${write(field, style, inner)}`)
+  }
+  return wrap('{}', parts, style, margin)
 }
 
 function wrap(

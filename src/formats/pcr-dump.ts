@@ -6,6 +6,7 @@
 import { fromHex } from '../bytes/hex.ts'
 import { FormatError } from '../errors.ts'
 import { decodeBoundedText } from './bounded-text.ts'
+import { parseJson } from './json.ts'
 import { PCR_BANKS, PCR_COUNT, type PcrBank, pcrSize } from './tpm2/pcr.ts'
 
 /** PCRs of each bank that were read. */
@@ -42,7 +43,7 @@ class DumpBuilder {
 /** Reads what one of these tools printed. @throws FormatError where it is none of that. */
 export function parsePcrDump(bytes: Uint8Array): PcrDump {
   const text = decodeBoundedText(bytes, FORMAT, MAX_SIZE)
-  return /^\s*\[/.test(text) ? parseJson(text) : parseLines(text.split('\n'))
+  return /^\s*\[/.test(text) ? parseRows(text) : parseLines(text.split('\n'))
 }
 
 /** The bank a name stands for, in either case. */
@@ -51,13 +52,8 @@ export function findBankByName(name: string): PcrBank | undefined {
 }
 
 /** `[{"nr":0,"name":"platform-code","sha256":"…"}, …]`. */
-function parseJson(text: string): PcrDump {
-  let rows: unknown
-  try {
-    rows = JSON.parse(text)
-  } catch (cause) {
-    throw new FormatError(FORMAT, 'BAD_VALUE', 'text is not JSON', { cause })
-  }
+function parseRows(text: string): PcrDump {
+  const rows = parseJson(text, (fault) => bad(`text is ${fault}`))
   const builder = new DumpBuilder()
   for (const [index, row] of (Array.isArray(rows) ? rows : []).entries()) {
     const place = `row ${index}`

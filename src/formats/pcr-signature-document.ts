@@ -44,7 +44,7 @@ export function policyPayload({
  * @throws FormatError where it is no JSON object, or a number in it cannot be written back as it is.
  */
 export function parsePcrSignatureDocument(bytes: Uint8Array): PcrSignatureDocument {
-  // Whatever JSON.parse returns is a JsonValue; the parser says so less precisely.
+  // Whatever a JSON parser returns is a JsonValue; its type says so less precisely.
   const document = parsePcrSignatureObject(bytes) as PcrSignatureDocument
   assertExact(document)
   return document
@@ -138,14 +138,12 @@ function encodeEntry(entry: PcrSignature, form: EntryForm): JsonObject {
 export function isEqualJson(a: JsonValue, b: JsonValue): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
   const [left, right] = [new Map(Object.entries(a)), new Map(Object.entries(b))]
-  return (
-    Array.isArray(a) === Array.isArray(b) &&
-    left.size === right.size &&
-    [...left].every(([name, value]) => {
-      const other = right.get(name)
-      return other !== undefined && isEqualJson(value, other)
-    })
-  )
+  if (Array.isArray(a) !== Array.isArray(b) || left.size !== right.size) return false
+  for (const [name, value] of left) {
+    const other = right.get(name)
+    if (other === undefined || !isEqualJson(value, other)) return false
+  }
+  return true
 }
 
 /** What is kept for others must come out as it went in. */

@@ -10,6 +10,7 @@ import { equalBytes } from '../bytes/equal.ts'
 import { fromHex } from '../bytes/hex.ts'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FormatError } from '../errors.ts'
+import { parseJson } from './json.ts'
 import { PCR_BANKS, PCR_COUNT, type PcrBank, pcrMask } from './tpm2/pcr.ts'
 
 /** One approved state of the PCRs. */
@@ -96,12 +97,10 @@ export function findPcrSignature(signatures: PcrSignatures, wanted: WantedPolicy
 function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   const text = decodeUtf8(bytes)
   if (text === undefined) throw bad('text is not UTF-8')
-  try {
-    return asObject(JSON.parse(text), 'JSON')
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause
-    throw new FormatError(FORMAT, 'BAD_VALUE', 'text is not JSON', { cause })
-  }
+  return asObject(
+    parseJson(text, (fault) => bad(`text is ${fault}`)),
+    'JSON',
+  )
 }
 
 function readBank(bank: PcrBank, value: unknown): readonly PcrSignature[] {

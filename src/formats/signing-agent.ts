@@ -6,12 +6,13 @@
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FormatError } from '../errors.ts'
+import { parseJson } from './json.ts'
+import { isPurpose, PURPOSES, type PurposeBytes } from './signing-purpose/parts.ts'
+import { policyFields, readPolicyFields } from './signing-purpose/policy-fields.ts'
 
 /** A question: sign these bytes, for this purpose, with the key of this certificate. */
-export interface AgentRequest {
-  readonly purpose: string
-  readonly digest: 'sha256' | 'sha384' | 'sha512'
-  readonly payload: Uint8Array
+export interface AgentRequest extends PurposeBytes {
+  readonly digest: 'sha256'
   readonly subject: string
   /** SHA-256 of the certificate's DER, lower-case hexadecimal. */
   readonly certificate: string
@@ -26,12 +27,15 @@ const VERSION = 1
 /** Longest line either side reads, its newline included. */
 export const MAX_AGENT_LINE = 1024 * 1024
 const MAX_SUBJECT = 4096
-const DIGESTS = ['sha256', 'sha384', 'sha512'] as const
 
 export function formatAgentRequest(request: AgentRequest): string {
-  const { purpose, digest, payload, subject, certificate } = request
-  const encoded = toBase64(payload)
-  return line({ version: VERSION, purpose, digest, payload: encoded, subject, certificate })
+  const { purpose, digest, payload, subject, certificate, policy, content } = request
+  return line({
+    version: VERSION,
+    ...{ purpose, digest, payload: toBase64(payload), subject, certificate },
+    ...(policy && policyFields(policy)),
+    ...(content && { content: toBase64(content) }),
+  })
 }
 
 export function formatAgentResponse(response: AgentResponse): string {
@@ -43,15 +47,18 @@ export function formatAgentResponse(response: AgentResponse): string {
 /** Reads a question. @throws FormatError */
 export function parseAgentRequest(bytes: Uint8Array): AgentRequest {
   const object = parseLine(bytes)
-  const digest = DIGESTS.find((name) => name === object.digest)
-  if (!digest) throw bad('digest', `one of ${DIGESTS.join(', ')}`)
+  if (object.digest !== 'sha256') throw bad('digest', 'sha256')
   const purpose = readText(object, 'purpose', 64)
-  const payload = fromBase64(readText(object, 'payload', MAX_AGENT_LINE))
-  if (!payload || payload.length === 0) throw bad('payload', 'bytes in base64')
+  if (!isPurpose(purpose)) throw bad('purpose', `one of ${PURPOSES.join(', ')}`)
+  const payload = readBytes(object, 'payload')
   const subject = readText(object, 'subject', MAX_SUBJECT)
   const certificate = readText(object, 'certificate', 64)
   if (!/^[0-9a-f]{64}$/.test(certificate)) throw bad('certificate', '64 hexadecimal digits')
-  return { purpose, digest, payload, subject, certificate }
+  return {
+    ...{ purpose, digest: 'sha256', payload, subject, certificate },
+    ...(purpose === 'pcr-policy' && { policy: readPolicyFields(object, bad) }),
+    ...(purpose === 'authenticode' && { content: readBytes(object, 'content') }),
+  }
 }
 
 /** Reads an answer. @throws FormatError */
@@ -60,9 +67,7 @@ export function parseAgentResponse(bytes: Uint8Array): AgentResponse {
   if (object.error !== undefined) {
     return { kind: 'refusal', message: readText(object, 'error', MAX_SUBJECT) }
   }
-  const signature = fromBase64(readText(object, 'signature', MAX_AGENT_LINE))
-  if (!signature) throw bad('signature', 'bytes in base64')
-  return { kind: 'signature', signature }
+  return { kind: 'signature', signature: readBytes(object, 'signature') }
 }
 
 function line(value: unknown): string {
@@ -71,12 +76,8 @@ function line(value: unknown): string {
 
 function parseLine(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   const text = decodeUtf8(bytes)
-  let value: unknown
-  try {
-    value = text === undefined ? undefined : JSON.parse(text)
-  } catch {
-    value = undefined
-  }
+  const refuse = (fault: string) => new FormatError(FORMAT, 'BAD_VALUE', `line is ${fault}`)
+  const value = parseJson(text ?? '', refuse)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new FormatError(FORMAT, 'BAD_VALUE', 'line is not a JSON object')
   }
@@ -90,6 +91,12 @@ function readText(object: Readonly<Record<string, unknown>>, name: string, most:
   if (typeof value !== 'string') throw bad(name, 'a string')
   if (value.length > most) throw bad(name, `at most ${most} characters`)
   return value
+}
+
+function readBytes(object: Readonly<Record<string, unknown>>, name: string): Uint8Array {
+  const bytes = fromBase64(readText(object, name, MAX_AGENT_LINE))
+  if (bytes && bytes.length > 0) return bytes
+  throw bad(name, 'bytes in base64')
 }
 
 function bad(field: string, expected: string): FormatError {

@@ -9,8 +9,10 @@ import { fromHex, toHex } from '../bytes/hex.ts'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FormatError } from '../errors.ts'
-import { policyPayload } from './pcr-signature-document.ts'
-import { PCR_BANKS, type PcrBank } from './tpm2/pcr.ts'
+import { parseJson } from './json.ts'
+import type { PolicyEvidence, PurposeBytes, SignedParts } from './signing-purpose/parts.ts'
+import { policyFields, readPolicyFields } from './signing-purpose/policy-fields.ts'
+import { readSignedParts } from './signing-purpose/read.ts'
 
 interface Item {
   /** Bytes to sign, with SHA-256. */
@@ -29,11 +31,10 @@ export interface RootHashItem extends Item {
 /** A state of PCR 11 in which a UKI may open secrets. */
 export interface PolicyItem extends Item {
   readonly purpose: 'pcr-policy'
-  readonly bank: PcrBank
-  readonly pcrs: readonly number[]
   /** Digest of the policy, 32 bytes. */
   readonly policy: Uint8Array
-  readonly reference?: string
+  /** The PCRs with their values, and the reference. */
+  readonly evidence: PolicyEvidence
   /** Path of the boot phase; empty for the start of the kernel. */
   readonly phase: string
   /** Profiles of the UKI in which it occurs, counted from 0. */
@@ -74,6 +75,19 @@ export function formatSigningResponse({ certificate, items }: SigningResponseFil
   return document({ ...head, items: list })
 }
 
+/** What the payload of an item consists of. @throws FormatError where it is not what its purpose signs. */
+export function partsOfItem(item: RequestItem): SignedParts {
+  return readSignedParts(bytesOfItem(item))
+}
+
+/** What is signed for an item. */
+export function bytesOfItem(item: RequestItem): PurposeBytes {
+  const { purpose, payload } = item
+  return item.purpose === 'pcr-policy'
+    ? { purpose, payload, policy: item.evidence }
+    : { purpose, payload }
+}
+
 /** Reads a request. @throws FormatError, which for a response says that it is one. */
 export function parseSigningRequest(bytes: Uint8Array): SigningRequestFile {
   const object = parseDocument(bytes)
@@ -102,20 +116,14 @@ function itemObject(item: RequestItem) {
   const common = { purpose, subject, path, digest: 'sha256', payload: toBase64(payload) }
   const hash = toHex(sha256(payload))
   if (item.purpose === 'verity-root-hash') return { ...common, hash }
-  const { bank, phase, profiles, pcrs, reference, policy } = item
-  const ref = reference !== undefined && { ref: reference }
-  return { ...common, hash, bank, phase, profiles, pcrs, ...ref, pol: toHex(policy) }
+  const { phase, profiles, evidence, policy } = item
+  return { ...common, hash, phase, profiles, ...policyFields(evidence), pol: toHex(policy) }
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
 function parseDocument(bytes: Uint8Array): Fields {
-  let value: unknown
-  try {
-    value = JSON.parse(decodeUtf8(bytes) ?? '')
-  } catch {
-    throw bad('it is not JSON')
-  }
+  const value = parseJson(decodeUtf8(bytes) ?? '', (fault) => bad(`it is ${fault}`))
   const object = asObject(value, 'the document')
   if (object.version !== VERSION) throw bad(`version is not ${VERSION}`)
   return object
@@ -142,32 +150,41 @@ function readItem(fields: Fields, where: string): RequestItem {
   if (fields.hash !== toHex(sha256(payload))) throw bad(`${where}hash is not that of payload`)
   const item = { payload, subject, path }
   if (fields.purpose === 'verity-root-hash') {
-    if (/^[0-9a-f]{64}$/.test(decodeUtf8(payload) ?? '')) {
-      return { purpose: 'verity-root-hash', ...item }
-    }
-    throw bad(`${where}payload is not the 64 digits of a root hash`)
+    readParts({ purpose: fields.purpose, payload }, where)
+    return { purpose: fields.purpose, ...item }
   }
   if (fields.purpose === 'pcr-policy') return readPolicy(fields, item, where)
   throw bad(`${where}purpose is neither verity-root-hash nor pcr-policy`)
 }
 
+/** Whether the payload is what the purpose signs is seen where it is read, and again where it is signed. */
+function readParts(bytes: PurposeBytes, where: string): SignedParts {
+  try {
+    return readSignedParts(bytes)
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    throw bad(`${where}payload: ${error.fact}`)
+  }
+}
+
 function readPolicy(fields: Fields, item: Item, where: string): PolicyItem {
-  const bank = PCR_BANKS.find((name) => name === fields.bank)
-  if (!bank) throw bad(`${where}bank is not one of ${PCR_BANKS.join(', ')}`)
+  // Here nobody can say whose approval would count.
+  if (fields.approval !== undefined) throw bad(`${where}approval: only agents take one`)
+  const evidence = readPolicyFields(fields, (name, expected) =>
+    bad(`${where}${name} is not ${expected}`),
+  )
+  const { payload } = item
+  const parts = readParts({ purpose: 'pcr-policy', payload, policy: evidence }, where)
   const policy = fromHex(readText(fields, 'pol', where))
-  if (policy?.length !== 32) throw bad(`${where}pol is not 64 hexadecimal digits`)
-  const reference = fields.ref === undefined ? {} : { reference: readText(fields, 'ref', where) }
-  if (!equalBytes(item.payload, policyPayload({ policy, reference: reference.reference }))) {
-    throw bad(`${where}payload is not that of pol and ref`)
+  if (parts.purpose !== 'pcr-policy' || !policy || !equalBytes(policy, parts.policy)) {
+    throw bad(`${where}pol is not the policy of bank, pcrs and values`)
   }
   return {
     purpose: 'pcr-policy',
     ...item,
-    bank,
     policy,
-    ...reference,
+    evidence,
     phase: readText(fields, 'phase', where),
-    pcrs: readNumbers(fields, 'pcrs', where, 23),
     profiles: readNumbers(fields, 'profiles', where, 65_535),
   }
 }

@@ -9,6 +9,7 @@ import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { fromHex, toHex } from '../bytes/hex.ts'
 import { decodeUtf8, encodeUtf8 } from '../bytes/utf8.ts'
 import { FormatError } from '../errors.ts'
+import { parseJson } from './json.ts'
 
 /** What a signature partition says. */
 export interface VeritySignature {
@@ -120,35 +121,50 @@ function readText(partition: Uint8Array): string {
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new FormatError(FORMAT, 'BAD_VALUE', 'text is not JSON', { cause })
-  }
+  const refuse = (fault: string) => new FormatError(FORMAT, 'BAD_VALUE', `text is ${fault}`)
+  const value = parseJson(text, refuse)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new FormatError(FORMAT, 'BAD_VALUE', 'JSON is not an object')
   }
-  const names = objectKeys(text)
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  const twice = findRepetition(objectKeys(text))
   if (twice !== undefined) {
     throw new FormatError(FORMAT, 'BAD_VALUE', `field ${JSON.stringify(twice)} is there twice`)
   }
   return { ...value }
 }
 
-/** The keys of the outermost object of valid JSON text, each as often as it is there. */
-function objectKeys(text: string): string[] {
-  const keys: string[] = []
-  let depth = 0
-  for (const [token, string] of text.matchAll(
-    /("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}[\]]/g,
-  )) {
-    if (token === '{' || token === '[') depth += 1
-    else if (token === '}' || token === ']') depth -= 1
-    else if (depth === 1 && string !== undefined) keys.push(String(JSON.parse(string)))
+function findRepetition(names: Iterable<string>): string | undefined {
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (seen.has(name)) return name
+    seen.add(name)
   }
-  return keys
+  return undefined
+}
+
+/** The keys of the outermost object of valid JSON text, each as often as it is there. */
+function* objectKeys(text: string): Generator<string> {
+  let depth = 0
+  /** A string of the outermost object that may be a key: what follows it decides. */
+  let string: string | undefined
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]!
+    if (character === '"') {
+      const end = endOfString(text, at)
+      string = depth === 1 ? text.slice(at, end) : undefined
+      at = end - 1
+    } else if (character === ':') {
+      if (string !== undefined) yield String(JSON.parse(string))
+    } else if (character === '{' || character === '[') depth += 1
+    else if (character === '}' || character === ']') depth -= 1
+  }
+}
+
+/** Behind the quote that ends the string which begins at `start`. */
+function endOfString(text: string, start: number): number {
+  let end = start + 1
+  while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1
+  return end + 1
 }
 
 function readHex(object: Readonly<Record<string, unknown>>, field: string): Uint8Array | undefined {

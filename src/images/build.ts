@@ -20,6 +20,7 @@ import { parseManifest } from '../tree/manifest.ts'
 import { applyManifest } from '../tree/manifest-apply.ts'
 import type { DirectoryNode } from '../tree/model.ts'
 import { epochTime, normalizeTree } from '../tree/normalize.ts'
+import { assertOwners } from '../tree/owner.ts'
 import { findWarnings } from '../tree/warnings.ts'
 import { openXattrReader } from '../tree/xattrs.ts'
 import type { BuildOptions, BuildResult } from './options.ts'
@@ -72,6 +73,7 @@ export async function buildExtension(options: BuildOptions): Promise<BuildResult
       onWarning: (warning) => warnings.push(warning),
     })
     assertHierarchies(scanned, kind)
+    if (options.preserveOwner) assertOwners(scanned)
     const stamp = stampTree(scanned, options, name)
     const tree = finishTree(scanned, stamp, options)
     // The manifest may have added what the folder did not have.

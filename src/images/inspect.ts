@@ -13,6 +13,7 @@ import { DEFAULT_POLICIES, parseImagePolicy } from '../formats/image-policy.ts'
 import { evaluateImagePolicy } from '../formats/image-policy-decision.ts'
 import type { VeritySuperblock } from '../formats/verity/superblock.ts'
 import { treeGeometry } from '../formats/verity/tree-geometry.ts'
+import { interruptedChange, judgeJournal } from './checks/interrupted-change.ts'
 import type {
   FilesystemSummary,
   Inspection,
@@ -80,6 +81,7 @@ async function describe(image: OpenImage): Promise<Inspection> {
     sidecars: sidecars.paths,
     policy: describePolicy(image),
     problems: [
+      ...problemsOfJournal(image),
       ...(gpt?.problems ?? []).map(({ structure, field, expected, found, offset }) => ({
         structure: 'partition table',
         message: `${structure} ${field}: expected ${expected}, found ${found} at byte ${offset}`,
@@ -181,6 +183,15 @@ function describePolicy(image: OpenImage): PolicySummary {
     evaluateImagePolicy(parseImagePolicy(text), found).rejections.length === 0 ? [name] : [],
   )
   return { found, admittedBy }
+}
+
+/** Said as `verify` says it, which calls it unproven. */
+function problemsOfJournal({ journal }: OpenImage) {
+  const outcome = judgeJournal(journal)
+  return (outcome?.problems ?? []).map(({ found }) => ({
+    structure: interruptedChange.name,
+    message: found,
+  }))
 }
 
 function problemOf<T>(

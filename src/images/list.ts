@@ -115,7 +115,7 @@ async function* children(erofs: Erofs, directory: Inode): AsyncGenerator<Named> 
 
 async function describe(erofs: Erofs, path: Uint8Array, inode: Inode): Promise<ListedEntry> {
   const { kind, mode, uid, gid, size, mtime, nlink: links, nid, device } = inode
-  const xattrs = [...(await erofs.xattrs(inode)).keys()]
+  const xattrs = await erofs.xattrNames(inode)
   return {
     path: path.length === 0 ? '.' : encodeVis(path),
     kind,

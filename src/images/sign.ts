@@ -11,6 +11,7 @@ import { encodeVeritySignature } from '../formats/verity-signature.ts'
 import { decodeCertificate } from '../formats/x509/decode.ts'
 import { describePublicKey } from '../formats/x509/public-key.ts'
 import { findValidityWarning } from '../keys/certificate.ts'
+import { askSigner } from '../keys/purpose.ts'
 import type { SigningRequest } from '../keys/signer.ts'
 import { isSignatureValid } from '../keys/verify-signature.ts'
 import type { Signing } from './options.ts'
@@ -107,7 +108,7 @@ export async function signRootHash(
   subject: string,
   now?: Date,
 ): Promise<RootHashSignature> {
-  const signature = await signing.signer.sign(requestSignature(rootHash, subject))
+  const signature = await askSigner(signing.signer, requestSignature(rootHash, subject))
   const { certificate, embedCertificate } = signing
   return attachSignature({ rootHash, signature, certificate, embedCertificate, now })
 }

@@ -1,15 +1,14 @@
 /**
  * Unpacks an image into a folder, whole or not at all, and never outside of it.
  *
- * Everything is written into a new folder beside the target that only we can enter, and renamed
- * when it is complete.
+ * Everything is written below a new folder beside the target that only we can enter, and moved out
+ * of it when it is complete. See `folder-output.ts`.
  */
 
-import { lstat, readdir, realpath, rename } from 'node:fs/promises'
+import { lstat, readdir, realpath } from 'node:fs/promises'
 import { FileError, ImageError } from '../errors.ts'
 import { errnoOf, toFileError } from '../files/errno.ts'
-import { makePartialFolder, removeStalePartials } from '../files/partial.ts'
-import { removeTree } from '../files/remove-tree.ts'
+import { createFolder, removeStaleFolders } from '../files/folder-output.ts'
 import { openXattrWriter } from '../tree/xattr-writer.ts'
 import { openFilesystem } from './read/open-filesystem.ts'
 import { type OpenImage, openImage } from './read/open-image.ts'
@@ -64,6 +63,7 @@ const DEFAULT_MAXIMUM_SIZE = 64 * 1024 ** 3
  *   sound; FileError EXISTS where the folder is not empty, and where something cannot be written.
  */
 export async function unpackImage(options: UnpackOptions): Promise<UnpackResult> {
+  await removeStaleFolders(options.directory)
   const target = await findTarget(options.directory)
   await assertVerified(options)
   const image = await openImage(options.image)
@@ -80,26 +80,24 @@ async function unpackOpened(
   options: UnpackOptions,
 ): Promise<UnpackResult> {
   const { erofs, mountPoint } = await openFilesystem(image)
-  await removeStalePartials(target, removeTree)
-  const folder = await makePartialFolder(target).catch((error) => {
-    throw toFileError(error, { path: options.directory, verb: 'write' })
-  })
+  const folder = await createFolder(target)
   try {
     const losses = new LossList()
-    const counts = await writeTree(erofs, folder, mountPoint, {
+    const counts = await writeTree(erofs, folder.contentPath, mountPoint, {
       losses,
+      target: options.directory,
       xattrs: await openXattrWriter(),
       keepSetId: options.keepSetId ?? false,
       maximumSize: options.maximumSize ?? DEFAULT_MAXIMUM_SIZE,
       onEntry: (done) => options.onProgress?.({ done, total: Number(erofs.superblock.inos) }),
     })
-    await rename(folder, target).catch((error) => {
-      throw isOccupied(error) ? occupied(options.directory) : writeError(error, options.directory)
+    await folder.commit().catch((error) => {
+      const isOccupied = error instanceof FileError && error.code === 'EXISTS'
+      throw isOccupied ? occupied(options.directory) : error
     })
     return { directory: options.directory, ...counts, losses: losses.list() }
-  } catch (error) {
-    await removeTree(folder).catch(() => undefined)
-    throw error
+  } finally {
+    await folder.abort()
   }
 }
 
@@ -128,16 +126,8 @@ async function assertVerified({ image, verify }: UnpackOptions): Promise<void> {
   })
 }
 
-function isOccupied(error: unknown): boolean {
-  return ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(errnoOf(error) ?? '')
-}
-
 function occupied(directory: string): FileError {
   return new FileError('EXISTS', `${directory} is not empty`, {
     hint: 'unpack into a new folder',
   })
-}
-
-function writeError(error: unknown, path: string): unknown {
-  return toFileError(error, { path, verb: 'write' })
 }

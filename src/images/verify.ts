@@ -4,6 +4,7 @@ import { toHex } from '../bytes/hex.ts'
 import { parseImagePolicy } from '../formats/image-policy.ts'
 import { contentType, extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
 import { type Check, type Finding, judge, runChecks, type Verdict } from './checks/finding.ts'
+import { excuseInterrupted, interruptedChange } from './checks/interrupted-change.ts'
 import { predictReaders } from './checks/predict-readers.ts'
 import type { ReaderVerdict } from './checks/reader-verdict.ts'
 import { imagePolicy, sidecars } from './checks/readers.ts'
@@ -18,15 +19,22 @@ import { partitions, partitionTable } from './checks/table.ts'
 import { unusedSpace } from './checks/unused-space.ts'
 import { data, hashTree, rootHash, veritySuperblock } from './checks/verity.ts'
 import { openImage } from './read/open-image.ts'
+import type { JournalBeside } from './read/pending-change.ts'
 import type { VerifyOptions } from './verify-options.ts'
 
 export interface Verification {
   readonly path: string
   /**
    * `ok`: everything is as it must be and a given certificate vouches for it. `unproven`: nothing
-   * is wrong, but not everything could be shown, such as who signed. `wrong`: something is.
+   * is wrong, but not everything could be shown, such as who signed, or a change of the image is not
+   * finished. `wrong`: something is.
    */
   readonly verdict: Verdict
+  /**
+   * The journal beside the image, where it says that a change of it is not finished, or may say so
+   * and cannot be read. The verdict is not `ok` then.
+   */
+  readonly pendingChange?: string
   /** In the order of {@link CHECKS}; checks with nothing to look at are left out. */
   readonly findings: readonly Finding[]
   /** Computed from the image, lower-case hexadecimal; absent where there is no hash tree. */
@@ -53,6 +61,7 @@ export const SEAL_CHECKS: readonly Check<Subject>[] = [
 ]
 
 const CHECKS: readonly Check<Subject>[] = [
+  interruptedChange,
   ...SEAL_CHECKS,
   filesystem,
   extensionRelease,
@@ -81,15 +90,22 @@ export async function verifyImage(
   const image = await openImage(path)
   try {
     const subject = await examine(image, options)
-    const findings = await runChecks(subject, CHECKS)
+    const found = await runChecks(subject, CHECKS)
+    const findings = await excuseInterrupted(subject, found, CHECKS)
+    const { journal } = image
     return {
       path,
       verdict: judge(findings),
+      ...(journal && isOpen(journal) && { pendingChange: journal.path }),
       findings,
       ...(subject.tree && { rootHash: toHex(subject.tree.rootHash) }),
-      readers: predictReaders(subject, findings),
+      readers: predictReaders(subject, found),
     }
   } finally {
     await image.close()
   }
+}
+
+function isOpen({ kind }: JournalBeside): boolean {
+  return kind === 'pending' || kind === 'unreadable'
 }

@@ -4,7 +4,7 @@ import { toHex } from '../bytes/hex.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FormatError, KeyError } from '../errors.ts'
 import { type Certificate, decodeCertificate } from '../formats/x509/decode.ts'
-import { type MaterialKind, readMaterial } from './key-material.ts'
+import { forgetKeys, type MaterialKind, readMaterial } from './key-material.ts'
 import { readKeyFile } from './read-key-file.ts'
 
 /** A certificate and where it came from. */
@@ -24,7 +24,14 @@ export interface LoadedCertificate extends Certificate {
  */
 export async function loadCertificate(path: string): Promise<LoadedCertificate> {
   const { bytes } = await readKeyFile(path, 'certificate')
-  return parseCertificateFile(bytes, path)
+  let loaded: LoadedCertificate | undefined
+  try {
+    loaded = parseCertificateFile(bytes, path)
+    return loaded
+  } finally {
+    // There may be a key beside it, or instead of it. A certificate in DER is these very bytes.
+    if (loaded?.encoding !== 'der') bytes.fill(0)
+  }
 }
 
 /**
@@ -35,6 +42,7 @@ export async function loadCertificate(path: string): Promise<LoadedCertificate> 
 export function parseCertificateFile(bytes: Uint8Array, path: string): LoadedCertificate {
   try {
     const material = readMaterial(bytes)
+    if (material.some(({ encoding }) => encoding === 'pem')) forgetKeys(material)
     const certificates = material.filter(({ kind }) => kind === 'certificate')
     const first = certificates[0]
     if (!first) throw notACertificate(path, material[0]?.kind)

@@ -3,11 +3,13 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { lstat, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ExtsignError, KeyError } from '../errors.ts'
+import { FileError, KeyError } from '../errors.ts'
 import { toFileError } from '../files/errno.ts'
-import { commitOutputs, createOutput, type Output } from '../files/output.ts'
+import { commitOutputs } from '../files/output.ts'
+import { createOutputs } from '../files/outputs.ts'
 import { formatPem } from '../formats/x509/pem.ts'
 import { fingerprintOf } from './certificate.ts'
+import { viewOf } from './key-material.ts'
 import type { KeyAlgorithm, KeyPair } from './make-key-pair.ts'
 
 export type { KeyAlgorithm } from './make-key-pair.ts'
@@ -53,7 +55,10 @@ export const MAX_DAYS = 36_525
 const DAY = 24 * 60 * 60 * 1000
 
 /**
- * Makes a private key (PKCS#8, mode 0600) and its self-signed certificate (mode 0644).
+ * Makes a private key (PKCS#8, mode 0600) and its self-signed certificate (mode 0644), both or neither.
+ *
+ * The key gets its name last: where the process is killed in between, no key is there that could be in
+ * use, and the next run removes the certificate.
  *
  * @throws KeyError BAD_OPTION, EXISTS; FileError where the files cannot be written.
  */
@@ -63,36 +68,34 @@ export async function generateKey(options: GenerateKeyOptions): Promise<Generate
   assertOptions(name, commonName, days, passphrase)
   const privateKey = join(directory, `${name}.key`)
   const certificate = join(directory, `${name}.crt`)
-  await assertFree(privateKey)
-  await assertFree(certificate)
-
-  const { makeKeyPair } = await import('./make-key-pair.ts')
+  await makeDirectory(directory)
+  const files = { privateKey, certificate }
+  const outputs = await createOutputs([
+    { path: certificate, mode: 0o644 },
+    { path: privateKey, mode: 0o600 },
+  ]).catch((error) => explain(error, files))
   const notBefore = new Date(Math.floor(now.getTime() / 1000) * 1000)
   const notAfter = new Date(notBefore.getTime() + days * DAY)
-  const pair = await makeKeyPair({
-    algorithm,
-    commonName,
-    serial: new Uint8Array(randomBytes(16)),
-    notBefore,
-    notAfter,
-    passphrase,
-  })
   try {
-    assertUsable(pair, passphrase)
-    await makeDirectory(directory)
-    await writePair(privateKey, certificate, pair)
+    const { makeKeyPair } = await import('./make-key-pair.ts')
+    const serial = new Uint8Array(randomBytes(16))
+    const subject = { algorithm, commonName, serial, notBefore, notAfter }
+    const pair = await makeKeyPair({ ...subject, passphrase })
+    try {
+      assertUsable(pair, passphrase)
+      const [certificateFile, keyFile] = outputs
+      const pem = formatPem('CERTIFICATE', pair.certificate)
+      await certificateFile?.write(new TextEncoder().encode(pem), 0)
+      await keyFile?.write(pair.privateKeyPem, 0)
+      await commitOutputs(outputs).catch((error) => explain(error, files))
+    } finally {
+      pair.privateKeyPem.fill(0)
+    }
+    const fingerprint = fingerprintOf(pair.certificate)
+    const encrypted = passphrase !== undefined
+    return { ...files, algorithm, commonName, fingerprint, notBefore, notAfter, encrypted }
   } finally {
-    pair.privateKeyPem.fill(0)
-  }
-  return {
-    privateKey,
-    certificate,
-    algorithm,
-    commonName,
-    fingerprint: fingerprintOf(pair.certificate),
-    notBefore,
-    notAfter,
-    encrypted: passphrase !== undefined,
+    for (const output of outputs) await output.abort()
   }
 }
 
@@ -117,25 +120,11 @@ function assertOptions(
   if (passphrase?.length === 0) throw fail('the passphrase is empty')
 }
 
-async function assertFree(path: string): Promise<void> {
-  const exists = await lstat(path).then(
-    () => true,
-    () => false,
-  )
-  if (exists) throw existsError(path)
-}
-
-function existsError(path: string): KeyError {
-  return new KeyError('EXISTS', `${path} exists, and keys are never replaced`, {
-    hint: 'choose another name, or move the old pair away',
-  })
-}
-
 /** Another library than the one that made the pair must open it before it is handed out. */
 function assertUsable({ privateKeyPem, certificate }: KeyPair, passphrase?: Uint8Array): void {
   const key = createPrivateKey({
-    key: Buffer.from(privateKeyPem.buffer, privateKeyPem.byteOffset, privateKeyPem.byteLength),
-    ...(passphrase ? { passphrase: Buffer.from(passphrase) } : {}),
+    key: viewOf(privateKeyPem),
+    ...(passphrase ? { passphrase: viewOf(passphrase) } : {}),
   })
   const parsed = new X509Certificate(certificate)
   if (!parsed.checkPrivateKey(key) || !parsed.verify(parsed.publicKey)) {
@@ -151,22 +140,26 @@ async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-async function writePair(keyPath: string, certificatePath: string, pair: KeyPair): Promise<void> {
-  const outputs: Output[] = []
-  try {
-    outputs.push(await createOutput(keyPath, { mode: 0o600 }))
-    outputs.push(await createOutput(certificatePath, { mode: 0o644 }))
-    const [key, certificate] = outputs as [Output, Output]
-    await key.write(pair.privateKeyPem, 0)
-    const pem = formatPem('CERTIFICATE', pair.certificate)
-    await certificate.write(new TextEncoder().encode(pem), 0)
-    await commitOutputs(outputs)
-  } catch (error) {
-    await Promise.all(outputs.map((output) => output.abort()))
-    // Somebody else took the name meanwhile.
-    if (error instanceof ExtsignError && error.code === 'EXISTS') {
-      throw existsError(error.message.includes(certificatePath) ? certificatePath : keyPath)
-    }
-    throw error
-  }
+type PairPaths = Pick<GeneratedKey, 'privateKey' | 'certificate'>
+
+/** What is in the way, and what of a pair it is. */
+async function explain(error: unknown, { privateKey, certificate }: PairPaths): Promise<never> {
+  const isTaken =
+    error instanceof FileError && (error.code === 'EXISTS' || error.code === 'NOT_A_FILE')
+  const [hasKey, hasCertificate] = [await exists(privateKey), await exists(certificate)]
+  if (!isTaken || (!hasKey && !hasCertificate)) throw error
+  const [there, missing] = hasKey ? [privateKey, certificate] : [certificate, privateKey]
+  const hint =
+    hasKey && hasCertificate
+      ? 'choose another name, or move the old pair away'
+      : `${missing} is not there: choose another name, or move what is there away if nothing uses it`
+  const message = `${there} exists, and keys are never replaced`
+  throw new KeyError('EXISTS', message, { hint, cause: error })
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
 }

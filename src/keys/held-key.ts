@@ -3,6 +3,7 @@
 import { constants, type KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import { KeyError } from '../errors.ts'
+import { examineRequest } from './purpose.ts'
 import type { Signer } from './signer.ts'
 
 /** Makes its signatures on other threads. */
@@ -15,7 +16,7 @@ export interface HeldKey extends Signer {
 }
 
 /**
- * A signer with this key.
+ * A signer with this key, for what `examineRequest` lets pass.
  *
  * @param path where it came from, for errors
  */
@@ -23,8 +24,10 @@ export function holdKey(key: KeyObject, path: string): HeldKey {
   let held: KeyObject | undefined = key
   return {
     isConcurrent: true,
-    async sign({ digest, payload }) {
+    async sign(request) {
       if (!held) throw new KeyError('UNREADABLE', `private key ${path} was dropped`)
+      examineRequest(request)
+      const { digest, payload } = request
       const padding = constants.RSA_PKCS1_PADDING
       const input = { key: held, padding, dsaEncoding: 'der' as const }
       return new Uint8Array(await signAside(digest, payload, input))

@@ -8,7 +8,7 @@ import { readDer } from '../formats/x509/der.ts'
 import { describePublicKey, readPublicKey } from '../formats/x509/public-key.ts'
 import { type LoadedCertificate, parseCertificateFile } from './certificate.ts'
 import { type Door, judgeCertificate, judgePcrSigning } from './doors.ts'
-import { readMaterial } from './key-material.ts'
+import { forgetKeys, readMaterial } from './key-material.ts'
 import { findUnsuitability, parsePrivateKeyFile, readableWarning } from './private-key.ts'
 import { readKeyFile } from './read-key-file.ts'
 
@@ -115,7 +115,9 @@ async function inspectFile(path: string, options: InspectOptions): Promise<Inspe
 
 function findKinds(bytes: Uint8Array, path: string) {
   try {
-    return readMaterial(bytes).map(({ kind }) => kind)
+    const material = readMaterial(bytes)
+    if (material.some(({ encoding }) => encoding === 'pem')) forgetKeys(material)
+    return material.map(({ kind }) => kind)
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
     throw new KeyError('NOT_A_KEY', `${path} cannot be read: ${error.message}`)

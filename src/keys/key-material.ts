@@ -15,43 +15,59 @@ export type MaterialKind =
 export interface Material {
   readonly kind: MaterialKind
   readonly encoding: 'pem' | 'der'
-  /** The DER; of a PEM block with RFC 1421 headers nothing. */
+  /** The DER; of a PEM block with RFC 1421 headers nothing. Of DER it is the bytes themselves. */
   readonly der: Uint8Array
   /** How a private key in DER is wrapped, as `createPrivateKey` wants to know. */
   readonly keyType?: 'pkcs1' | 'pkcs8' | 'sec1'
 }
 
-const LABELS: ReadonlyMap<string, MaterialKind> = new Map([
-  ['CERTIFICATE', 'certificate'],
-  ['X509 CERTIFICATE', 'certificate'],
-  ['PRIVATE KEY', 'private-key'],
-  ['RSA PRIVATE KEY', 'private-key'],
-  ['EC PRIVATE KEY', 'private-key'],
-  ['ENCRYPTED PRIVATE KEY', 'encrypted-private-key'],
-  ['PUBLIC KEY', 'public-key'],
-  ['RSA PUBLIC KEY', 'public-key'],
-  ['CERTIFICATE REQUEST', 'certificate-request'],
-  ['NEW CERTIFICATE REQUEST', 'certificate-request'],
+type Labelled = Pick<Material, 'kind' | 'keyType'>
+
+const LABELS: ReadonlyMap<string, Labelled> = new Map<string, Labelled>([
+  ['CERTIFICATE', { kind: 'certificate' }],
+  ['X509 CERTIFICATE', { kind: 'certificate' }],
+  ['PRIVATE KEY', { kind: 'private-key', keyType: 'pkcs8' }],
+  ['RSA PRIVATE KEY', { kind: 'private-key', keyType: 'pkcs1' }],
+  ['EC PRIVATE KEY', { kind: 'private-key', keyType: 'sec1' }],
+  ['ENCRYPTED PRIVATE KEY', { kind: 'encrypted-private-key', keyType: 'pkcs8' }],
+  ['PUBLIC KEY', { kind: 'public-key' }],
+  ['RSA PUBLIC KEY', { kind: 'public-key' }],
+  ['CERTIFICATE REQUEST', { kind: 'certificate-request' }],
+  ['NEW CERTIFICATE REQUEST', { kind: 'certificate-request' }],
 ])
+
+const PEM_MARK = Buffer.from('-----BEGIN ')
 
 /**
  * Everything in a file, in order; empty where it is neither PEM nor DER. PEM blocks of other
- * kinds (`EC PARAMETERS`, `OPENSSH PRIVATE KEY`) are `unknown`.
+ * kinds (`EC PARAMETERS`, `OPENSSH PRIVATE KEY`) are `unknown`. See {@link forgetKeys}.
  *
  * @throws FormatError where a PEM block is damaged.
  */
 export function readMaterial(bytes: Uint8Array): Material[] {
-  // PEM is ASCII; what surrounds the blocks may be in any encoding.
-  const text = new TextDecoder('latin1').decode(bytes)
-  if (text.includes('-----BEGIN ')) {
-    return parsePem(text).map(({ label, der, hasHeaders }) => {
-      const kind = LABELS.get(label) ?? 'unknown'
-      const encrypted = hasHeaders && kind === 'private-key'
-      return { kind: encrypted ? 'encrypted-private-key' : kind, encoding: 'pem', der }
+  if (viewOf(bytes).includes(PEM_MARK)) {
+    return parsePem(bytes).map(({ label, der, hasHeaders }) => {
+      const { kind, keyType } = LABELS.get(label) ?? { kind: 'unknown' }
+      if (hasHeaders && kind === 'private-key') {
+        return { kind: 'encrypted-private-key', encoding: 'pem', der }
+      }
+      return { kind, encoding: 'pem', der, ...(keyType && { keyType }) }
     })
   }
   const material = readDerMaterial(bytes)
   return material ? [material] : []
+}
+
+/** Overwrites what in the material may be secret. */
+export function forgetKeys(material: readonly Material[]): void {
+  for (const { kind, der } of material) {
+    if (kind.endsWith('private-key') || kind === 'unknown') der.fill(0)
+  }
+}
+
+/** The same bytes as a Buffer, not a copy: there is one secret less to overwrite. */
+export function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** Tells the structures apart by the types of their first fields. */

@@ -6,6 +6,7 @@
 import { Crypto } from '@peculiar/webcrypto'
 import * as asn1js from 'asn1js'
 import * as pkijs from 'pkijs'
+import { copySecret } from '../bytes/secret.ts'
 import {
   type CertificateContent,
   encodeCertificate,
@@ -84,7 +85,7 @@ async function formatPrivateKey(
   engine: pkijs.CryptoEngine,
 ): Promise<Uint8Array> {
   if (!passphrase) return pemBytes('PRIVATE KEY', new Uint8Array(pkcs8))
-  const password = new Uint8Array(passphrase)
+  const password = copySecret(passphrase)
   const encrypted = await engine
     .encryptEncryptedContentInfo({
       password: password.buffer,

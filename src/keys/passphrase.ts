@@ -1,5 +1,6 @@
 /** Passphrases from files or pipes, never from a command line. */
 
+import { copySecret } from '../bytes/secret.ts'
 import { KeyError } from '../errors.ts'
 import { readKeyFile } from './read-key-file.ts'
 
@@ -21,7 +22,7 @@ export async function readPassphraseFile(path: string): Promise<Passphrase> {
   const { bytes: content, readableByOthers } = await readKeyFile(path, 'passphrase file')
   try {
     const end = content.at(-1) !== 0x0a ? 0 : content.at(-2) === 0x0d ? 2 : 1
-    const bytes = content.slice(0, content.length - end)
+    const bytes = copySecret(content.subarray(0, content.length - end))
     if (bytes.length === 0) {
       throw new KeyError('PASSPHRASE_NEEDED', `passphrase file ${path} is empty`)
     }

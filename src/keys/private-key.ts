@@ -5,7 +5,7 @@
 
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { FormatError, KeyError } from '../errors.ts'
-import { type Material, readMaterial } from './key-material.ts'
+import { forgetKeys, type Material, readMaterial, viewOf } from './key-material.ts'
 import { readKeyFile } from './read-key-file.ts'
 
 /** A private key. Keep it for as long as it is used and no longer. */
@@ -48,11 +48,11 @@ export function parsePrivateKeyFile(
   path: string,
   passphrase?: Uint8Array,
 ): KeyObject {
-  const material = findPrivateKey(bytes, path)
+  const material = readMaterialOf(bytes, path)
   try {
-    return openPrivateKey(bytes, material, path, passphrase)
+    return openPrivateKey(bytes, findPrivateKey(material, path), path, passphrase)
   } finally {
-    material.der.fill(0)
+    forgetKeys(material)
   }
 }
 
@@ -86,14 +86,16 @@ export function findUnsuitability(key: KeyObject): string | undefined {
   }
 }
 
-function findPrivateKey(bytes: Uint8Array, path: string): Material {
-  let material: Material[]
+function readMaterialOf(bytes: Uint8Array, path: string): Material[] {
   try {
-    material = readMaterial(bytes)
+    return readMaterial(bytes)
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
     throw new KeyError('NOT_A_KEY', `${path} cannot be read: ${error.message}`)
   }
+}
+
+function findPrivateKey(material: readonly Material[], path: string): Material {
   const found = material.find(({ kind }) => kind.endsWith('private-key'))
   if (found) return found
   const [first] = material
@@ -124,11 +126,11 @@ function openPrivateKey(
   }
   try {
     return createPrivateKey({
-      key: view(bytes),
-      ...(material.encoding === 'pem'
-        ? { format: 'pem' as const }
-        : { format: 'der' as const, type: material.keyType ?? 'pkcs8' }),
-      ...(encrypted && passphrase ? { passphrase: view(passphrase) } : {}),
+      // OpenSSL frees what it makes of PEM without overwriting it: it gets DER where it can be.
+      ...(material.keyType === undefined
+        ? { key: viewOf(bytes), format: 'pem' as const }
+        : { key: viewOf(material.der), format: 'der' as const, type: material.keyType }),
+      ...(encrypted && passphrase ? { passphrase: viewOf(passphrase) } : {}),
     })
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
@@ -144,9 +146,4 @@ function openPrivateKey(
     // No cause: nothing that has seen the key goes into an error.
     throw new KeyError('NOT_A_KEY', `private key ${path} cannot be read (${reason})`)
   }
-}
-
-/** The same bytes, not a copy: there is one secret less to overwrite. */
-function view(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -5,7 +5,11 @@ import type { Certificate } from '../formats/x509/decode.ts'
 import { isSignatureValid } from './verify-signature.ts'
 
 /** Bytes of `r` and of `s`, by curve. */
-const NUMBER_SIZES: Readonly<Record<string, number>> = { p256: 32, p384: 48, p521: 66 }
+const NUMBER_SIZES: ReadonlyMap<string, number> = new Map([
+  ['p256', 32],
+  ['p384', 48],
+  ['p521', 66],
+])
 
 /**
  * `signature` as RSASSA-PKCS1-v1_5 or DER ECDSA-Sig-Value, or undefined where it is not one by the
@@ -19,7 +23,10 @@ export function findValidSignature(
 ): Uint8Array | undefined {
   const { publicKey } = certificate
   const forms = [signature]
-  if (publicKey.kind === 'ec' && signature.length === 2 * (NUMBER_SIZES[publicKey.curve] ?? 0)) {
+  if (
+    publicKey.kind === 'ec' &&
+    signature.length === 2 * (NUMBER_SIZES.get(publicKey.curve) ?? 0)
+  ) {
     forms.push(encodeEcdsaSignature(signature))
   }
   return forms.find((form) => isSignatureValid(certificate, digest, payload, form))

@@ -1,13 +1,15 @@
 /** Reading small files that hold keys: bounded, and pipes are welcome (`--private-key <(…)`). */
 
-import { open } from 'node:fs/promises'
-import { KeyError } from '../errors.ts'
+import { allocateSecret, copySecret } from '../bytes/secret.ts'
+import { FileError, KeyError } from '../errors.ts'
 import { errnoOf } from '../files/errno.ts'
+import { openStream, readStream } from '../files/stream.ts'
 
 /** Far more than any key, certificate bundle or passphrase needs. */
 const MAX_SIZE = 1024 * 1024
 
 export interface KeyFile {
+  /** The caller's to overwrite. */
   readonly bytes: Uint8Array
   /** Whether users other than the owner may read it. */
   readonly readableByOthers: boolean
@@ -21,23 +23,26 @@ export interface KeyFile {
  */
 export async function readKeyFile(path: string, what: string): Promise<KeyFile> {
   try {
-    const handle = await open(path, 'r')
+    const handle = await openStream(path)
     try {
       const { mode } = await handle.stat()
-      const buffer = new Uint8Array(MAX_SIZE + 1)
+      const buffer = allocateSecret(MAX_SIZE + 1)
       let size = 0
-      while (size < buffer.length) {
-        const { bytesRead } = await handle.read(buffer, size, Math.min(65536, buffer.length - size))
-        if (bytesRead === 0) break
-        size += bytesRead
+      try {
+        while (size < buffer.length) {
+          const room = buffer.subarray(size, size + 65536)
+          const bytesRead = await readStream(handle, room, path, size === 0)
+          if (bytesRead === 0) break
+          size += bytesRead
+        }
+        if (size > MAX_SIZE) {
+          throw new KeyError('UNREADABLE', `${what} ${path} is larger than ${MAX_SIZE} bytes`)
+        }
+        const bytes = copySecret(buffer.subarray(0, size))
+        return { bytes, readableByOthers: isReadableByOthers(mode) }
+      } finally {
+        buffer.fill(0, 0, size)
       }
-      if (size > MAX_SIZE) {
-        buffer.fill(0)
-        throw new KeyError('UNREADABLE', `${what} ${path} is larger than ${MAX_SIZE} bytes`)
-      }
-      const bytes = buffer.slice(0, size)
-      buffer.fill(0, 0, size)
-      return { bytes, readableByOthers: isReadableByOthers(mode) }
     } finally {
       await handle.close()
     }
@@ -52,6 +57,9 @@ function isReadableByOthers(mode: number): boolean {
 }
 
 function explain(error: unknown, path: string, what: string): unknown {
+  if (error instanceof FileError) {
+    return new KeyError('UNREADABLE', `cannot read ${what}: ${error.message}`, { cause: error })
+  }
   const errno = errnoOf(error)
   if (errno === undefined) return error
   if (errno === 'ENOENT' || errno === 'ENOTDIR') {

@@ -1,12 +1,14 @@
 /** Signing as a conversation: what must be signed, the signature, the signed thing. */
 
-/** Everything a signing machine needs to know, and nothing it does not. */
-export interface SigningRequest {
-  readonly purpose: 'verity-root-hash' | 'pcr-policy' | 'authenticode' | 'uefi-variable'
-  /** The bytes to sign, not yet hashed. */
-  readonly payload: Uint8Array
-  readonly digest: 'sha256' | 'sha384' | 'sha512'
-  /** Shown to whoever approves the signature. */
+import type { PurposeBytes } from '../formats/signing-purpose/parts.ts'
+
+/**
+ * Everything a signing machine needs to know, and nothing it does not: the bytes to sign, not yet
+ * hashed, what they are for, and what shows that they are that.
+ */
+export interface SigningRequest extends PurposeBytes {
+  readonly digest: 'sha256'
+  /** Shown to whoever approves the signature. Nothing depends on it. */
   readonly subject: string
 }
 

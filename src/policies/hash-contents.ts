@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Source } from '../bytes/source.ts'
 import { startDigest } from '../crypto/digest.ts'
+import { allOf } from '../files/all-of.ts'
 import { type PcrBank, pcrSize } from '../formats/tpm2/pcr.ts'
 import {
   createHashList,
@@ -62,7 +63,7 @@ export async function hashContents(
       results[index]!.set(bank, digestOf(list, job, position, pcrSize(bank)))
     }
   }
-  return Promise.all(
+  return allOf(
     contents.map(async (content, index) => {
       const missing = banks.filter((bank) => !results[index]!.has(bank))
       const all = new Map([...results[index]!, ...(await hashHere(content, missing))])
@@ -103,11 +104,13 @@ function defaultThreads(contents: readonly MeasuredContent[], banks: readonly Pc
 
 /** The calling thread works too, and has begun before the others have started. */
 async function hashInThreads(list: HashList, count: number): Promise<void> {
-  const workers = Array.from({ length: count }, () => startWorker(list))
+  const workers = Array.from({ length: count }, () => startWorker(list)).filter(
+    (each) => each !== undefined,
+  )
   try {
     workOff(list)
     const isAllDone = list.jobs.every((_, index) => isDone(list, index))
-    if (!isAllDone) await Promise.all(workers.map(({ ended }) => ended))
+    if (!isAllDone) await allOf(workers.map(({ ended }) => ended))
   } finally {
     for (const { worker } of workers) void worker.terminate()
   }
@@ -115,7 +118,13 @@ async function hashInThreads(list: HashList, count: number): Promise<void> {
 
 /** A thread that cannot start or breaks down leaves its work to the others. */
 function startWorker(workerData: HashList) {
-  const worker = new Worker(new URL('./hash-worker.js', import.meta.url), { workerData })
+  let worker: Worker
+  try {
+    worker = new Worker(new URL('./hash-worker.js', import.meta.url), { workerData })
+  } catch {
+    // The system has no room for another thread.
+    return undefined
+  }
   const ended = new Promise<void>((resolve) => {
     for (const event of ['message', 'error', 'exit']) worker.on(event, () => resolve())
   })

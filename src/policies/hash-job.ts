@@ -3,8 +3,8 @@
  * job off a common list until there is none left.
  */
 
-import { readSync } from 'node:fs'
 import { type DigestAlgorithm, startDigest } from '../crypto/digest.ts'
+import { readAt } from '../files/read.ts'
 
 /** A range of a file, zeros behind it, and the banks to hash them for: read once for all of them. */
 export interface HashJob {
@@ -89,8 +89,8 @@ export function runHashJob(
     for (const digest of running) digest.update(bytes)
   }
   for (let done = 0; done < job.size; ) {
-    const wanted = Math.min(buffer.length, job.size - done)
-    const count = readSync(job.file, buffer, 0, wanted, job.offset + done)
+    const wanted = buffer.subarray(0, Math.min(buffer.length, job.size - done))
+    const count = readAt(job.file, wanted, job.offset + done)
     if (count === 0) throw new RangeError(`the file ends at byte ${job.offset + done}`)
     update(buffer.subarray(0, count))
     done += count

@@ -44,15 +44,15 @@ export function normalizePhases(paths: readonly string[]): readonly string[] {
 const SPECIAL_WORDS: readonly string[] = PHASE_WORDS.slice(6)
 
 /** What may follow on a word; an initrd without systemd says nothing, and neither does none. */
-const FOLLOWING: Readonly<Record<string, readonly string[]>> = {
-  '': ['enter-initrd', 'sysinit'],
-  'enter-initrd': ['leave-initrd'],
-  'leave-initrd': ['sysinit'],
-  sysinit: ['ready', 'final'],
-  ready: ['shutdown'],
-  shutdown: ['final'],
-  final: [],
-}
+const FOLLOWING: ReadonlyMap<string, readonly string[]> = new Map([
+  ['', ['enter-initrd', 'sysinit']],
+  ['enter-initrd', ['leave-initrd']],
+  ['leave-initrd', ['sysinit']],
+  ['sysinit', ['ready', 'final']],
+  ['ready', ['shutdown']],
+  ['shutdown', ['final']],
+  ['final', []],
+])
 
 /**
  * Why no boot of systemd ever gets to a phase, or undefined where one may. Words of others than
@@ -64,7 +64,7 @@ export function findImpossibility(path: string): string | undefined {
   )
   for (const [index, word] of words.entries()) {
     const before = words[index - 1] ?? ''
-    if (FOLLOWING[before]?.includes(word)) continue
+    if (FOLLOWING.get(before)?.includes(word)) continue
     return `${word} never follows on ${before || 'the start of the kernel'}`
   }
   return undefined
@@ -74,7 +74,7 @@ export function findImpossibility(path: string): string | undefined {
 export function ordinaryPhases(): readonly string[] {
   const follow = (path: string): readonly string[] => {
     const last = phaseWords(path).at(-1) ?? ''
-    const next = (FOLLOWING[last] ?? []).map((word) => (path === '' ? word : `${path}:${word}`))
+    const next = (FOLLOWING.get(last) ?? []).map((word) => (path === '' ? word : `${path}:${word}`))
     return [path, ...next.flatMap(follow)]
   }
   return follow('')

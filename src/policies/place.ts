@@ -3,10 +3,12 @@
  * room, without moving a byte. `.pcrsig` is not measured, so PCR 11 stays what was signed.
  */
 
-import type { Source } from '../bytes/source.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { PolicyError } from '../errors.ts'
-import { createOutput } from '../files/output.ts'
+import type { FileSource } from '../files/file-source.ts'
+import { type LockedFile, withLock } from '../files/lock.ts'
+import { createOutput, type Output } from '../files/output.ts'
+import { createReplacement, isSameFile } from '../files/replace-file.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
   type BankedSignature,
@@ -17,8 +19,8 @@ import {
 import { readSection } from '../formats/pe/content.ts'
 import type { PeFile, PeSection } from '../formats/pe/decode.ts'
 import { type Patch, replaceContents, sectionRoom, stripCertificates } from '../formats/pe/patch.ts'
-import type { Uki } from '../formats/uki/decode.ts'
 import type { UkiProfile } from '../formats/uki/profiles.ts'
+import type { UkiFile } from './open-uki.ts'
 
 /** What a profile gets. */
 export interface ProfileSignatures {
@@ -27,8 +29,12 @@ export interface ProfileSignatures {
 }
 
 export interface PlaceOptions {
-  readonly output: string
-  /** Replace an existing output. */
+  /**
+   * A new file; or the file of the UKI itself, whose place it takes: with `force`, or as the file whose
+   * lock is held.
+   */
+  readonly output: string | LockedFile
+  /** Replace an existing file at the path `output`. */
   readonly force?: boolean | undefined
   /** Remove the Authenticode signature, which the change makes invalid. */
   readonly stripAuthenticode?: boolean | undefined
@@ -65,7 +71,7 @@ export function parseSignatures(bytes: Uint8Array): PcrSignatureDocument {
  *   Authenticode signature would become invalid; FormatError, FileError.
  */
 export async function placeSignatures(
-  uki: Uki,
+  uki: UkiFile,
   profiles: readonly ProfileSignatures[],
   options: PlaceOptions,
 ): Promise<void> {
@@ -83,7 +89,7 @@ export async function placeSignatures(
  * @throws PolicyError NO_ROOM, SIGNED; FileError.
  */
 export async function writeSignatureSections(
-  uki: Uki,
+  uki: UkiFile,
   documents: ReadonlyMap<PeSection, PcrSignatureDocument>,
   options: PlaceOptions,
 ): Promise<void> {
@@ -94,7 +100,7 @@ export async function writeSignatureSections(
     contents.set(section, textThatFits(document, section, sectionRoom(pe, section)))
   }
   const { patches, size } = stripCertificates(pe)
-  await copyPatched(pe.source, size, [...replaceContents(pe, contents), ...patches], options)
+  await copyPatched(uki.file, size, [...replaceContents(pe, contents), ...patches], options)
 }
 
 /** Profiles without a `.pcrsig` of their own share that of the base. */
@@ -139,12 +145,27 @@ function alreadySigned(): PolicyError {
 }
 
 async function copyPatched(
-  source: Source,
+  source: FileSource,
   size: number,
   patches: readonly Patch[],
-  { output: path, force }: PlaceOptions,
+  { output: target, force }: PlaceOptions,
 ): Promise<void> {
-  const output = await createOutput(path, { force })
+  const copy = (output: Output) => copyInto(output, source, size, patches)
+  if (typeof target !== 'string') {
+    await copy(await createReplacement(target, source.stamp))
+  } else if (force && (await isSameFile(source.path, target))) {
+    await withLock(target, async (file) => copy(await createReplacement(file, source.stamp)))
+  } else {
+    await copy(await createOutput(target, { force }))
+  }
+}
+
+async function copyInto(
+  output: Output,
+  source: FileSource,
+  size: number,
+  patches: readonly Patch[],
+): Promise<void> {
   try {
     for (let done = 0; done < size; done += CHUNK_SIZE) {
       await output.write(await source.read(done, Math.min(CHUNK_SIZE, size - done)), done)

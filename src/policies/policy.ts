@@ -6,6 +6,7 @@
  */
 
 import type { BankedSignature } from '../formats/pcr-signature-document.ts'
+import type { PolicyEvidence } from '../formats/signing-purpose/parts.ts'
 import { pcrMask } from '../formats/tpm2/pcr.ts'
 import { extendPolicyPcr, type LiteralPcrs, POLICY_SIZE } from '../formats/tpm2/policy.ts'
 import { KERNEL_BOOT_PCR } from '../formats/uki/sections.ts'
@@ -18,14 +19,22 @@ export interface PolicyOptions {
   readonly reference?: string | undefined
 }
 
+/** An entry that is not signed yet, and what it was computed from. */
+export interface UnsignedPolicy extends BankedSignature {
+  readonly evidence: PolicyEvidence
+}
+
 /** The entry that approves of PCR values, not signed yet. */
-export function policyOf(state: LiteralPcrs, options: PolicyOptions = {}): BankedSignature {
+export function policyOf(state: LiteralPcrs, options: PolicyOptions = {}): UnsignedPolicy {
+  const reference = options.reference || undefined
+  const { bank, values } = state
   return {
-    bank: state.bank,
+    evidence: { bank, values, ...(reference !== undefined && { reference }) },
+    bank,
     entry: {
       pcrMask: pcrMask(state.values.keys()),
       fingerprint: options.fingerprint,
-      reference: options.reference || undefined,
+      reference,
       policy: extendPolicyPcr(new Uint8Array(POLICY_SIZE), state),
       signature: undefined,
     },
@@ -36,7 +45,7 @@ export function policyOf(state: LiteralPcrs, options: PolicyOptions = {}): Banke
 export function policiesOf(
   phases: readonly PhaseValues[],
   options: PolicyOptions = {},
-): readonly BankedSignature[] {
+): readonly UnsignedPolicy[] {
   return phases.flatMap(({ values }) =>
     [...values].map(([bank, value]) =>
       policyOf({ bank, values: new Map([[KERNEL_BOOT_PCR, value]]) }, options),

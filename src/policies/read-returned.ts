@@ -1,6 +1,7 @@
 /** Files that came back from whoever holds the key: JSON with `sig` filled in, and bare signatures. */
 
 import { ExtsignError, FormatError, PolicyError } from '../errors.ts'
+import { allOf } from '../files/all-of.ts'
 import { readSmallFile } from '../files/text.ts'
 import { parsePcrSignatures } from '../formats/pcr-signature.ts'
 import type { ReturnedSignatures } from './join.ts'
@@ -18,7 +19,7 @@ const MAX_BARE = 4096
 export async function readReturnedSignatures(
   paths: readonly string[],
 ): Promise<ReturnedSignatures> {
-  const files = await Promise.all(
+  const files = await allOf(
     paths.map(async (name) => {
       return { name, bytes: await readSmallFile(name, { maximum: MAX_DOCUMENT }) }
     }),

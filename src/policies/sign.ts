@@ -6,9 +6,12 @@
 import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { KeyError } from '../errors.ts'
+import { allOf } from '../files/all-of.ts'
 import { type BankedSignature, policyPayload } from '../formats/pcr-signature-document.ts'
 import { isPolicySignatureValid, type PolicyPublicKey } from '../keys/policy-key.ts'
+import { askSigner } from '../keys/purpose.ts'
 import type { Signer, SigningRequest } from '../keys/signer.ts'
+import type { UnsignedPolicy } from './policy.ts'
 
 /** Who signs, and the key that will be found to have done so. */
 export interface PolicySigning {
@@ -21,8 +24,17 @@ export interface PolicySigning {
  *
  * @param subject what it is for, for whoever approves the signature
  */
-export function requestPolicySignature(policy: BankedSignature, subject: string): SigningRequest {
-  return { purpose: 'pcr-policy', payload: policyPayload(policy.entry), digest: 'sha256', subject }
+export function requestPolicySignature(
+  { entry, evidence }: UnsignedPolicy,
+  subject: string,
+): SigningRequest {
+  return {
+    purpose: 'pcr-policy',
+    payload: policyPayload(entry),
+    digest: 'sha256',
+    subject,
+    policy: evidence,
+  }
 }
 
 /**
@@ -59,19 +71,19 @@ export function attachPolicySignature(
  * @throws KeyError from the signer, and as {@link attachPolicySignature}.
  */
 export async function signPolicies(
-  policies: readonly BankedSignature[],
+  policies: readonly UnsignedPolicy[],
   { signer, publicKey }: PolicySigning,
   subject: string,
 ): Promise<readonly BankedSignature[]> {
   const signatures = new Map<string, Promise<Uint8Array>>()
-  const signOne = async (policy: BankedSignature) => {
+  const signOne = async (policy: UnsignedPolicy) => {
     const request = requestPolicySignature(policy, subject)
     const key = toHex(request.payload)
-    const signature = signatures.get(key) ?? signer.sign(request)
+    const signature = signatures.get(key) ?? askSigner(signer, request)
     signatures.set(key, signature)
     return attachPolicySignature(policy, publicKey, await signature)
   }
-  if (signer.isConcurrent) return Promise.all(policies.map(signOne))
+  if (signer.isConcurrent) return allOf(policies.map(signOne))
   const signed: BankedSignature[] = []
   for (const policy of policies) signed.push(await signOne(policy))
   return signed

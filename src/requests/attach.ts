@@ -5,6 +5,10 @@ import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { ImageError, PolicyError } from '../errors.ts'
+import { type LockedFile, withLock } from '../files/lock.ts'
+import { assertInside } from '../files/outside.ts'
+import { formatJsonText } from '../formats/json-text.ts'
+import { parsePcrSignatures } from '../formats/pcr-signature.ts'
 import type { PolicyItem, SignedItem, SigningResponseFile } from '../formats/signing-request.ts'
 import {
   type ReplaceOptions,
@@ -12,22 +16,29 @@ import {
   replaceSignature,
 } from '../images/sealing/replace-signature.ts'
 import { attachSignature } from '../images/sign.ts'
-import type { LoadedCertificate } from '../keys/certificate.ts'
-import { policyKeyOfDer } from '../keys/policy-key.ts'
+import { type LoadedCertificate, parseCertificateFile } from '../keys/certificate.ts'
+import { type PolicyPublicKey, policyKeyOfDer } from '../keys/policy-key.ts'
 import { measureUki } from '../policies/measure.ts'
-import { openUkiFile } from '../policies/open-uki.ts'
-import { placeSignatures } from '../policies/place.ts'
+import { openUkiFile, type UkiFile } from '../policies/open-uki.ts'
+import { placeSignatures, readSignatureSection } from '../policies/place.ts'
 import { policiesOf } from '../policies/policy.ts'
 import { attachPolicySignature } from '../policies/sign.ts'
 import { rawSignatureOf } from './raw-signature.ts'
 
 export interface AttachOptions
-  extends Omit<ReplaceOptions, 'image' | 'certificate' | 'embedCertificate'> {
-  /** The folder that paths of the response are relative to. */
+  extends Omit<
+    ReplaceOptions,
+    'image' | 'certificate' | 'embedCertificate' | 'keepSigner' | 'within'
+  > {
+  /** The folder that paths of the response are relative to. What leads out of it is refused. */
   readonly root: string
   readonly response: SigningResponseFile
-  /** The certificate that the signatures must be by. */
-  readonly certificate: LoadedCertificate
+  /**
+   * The certificate that the signatures must be by. Default: the one in the response. Anyone can
+   * write that, so it may then sign what is not signed yet, or what it has signed itself, and
+   * replaces no other signature.
+   */
+  readonly certificate?: LoadedCertificate | undefined
   /** Put it into the signatures of images. Default true. */
   readonly embedCertificate?: boolean | undefined
   /** Remove the Authenticode signature of a UKI, which the change makes invalid. */
@@ -52,6 +63,11 @@ export interface AttachGroup {
   readonly items: readonly SignedItem[]
 }
 
+/** The certificate that a response says it is by. @throws KeyError where it is none. */
+export function certificateOfResponse({ certificate }: SigningResponseFile): LoadedCertificate {
+  return parseCertificateFile(certificate, 'the certificate in the response')
+}
+
 /**
  * Checks every signature of a response against the certificate.
  *
@@ -60,11 +76,11 @@ export interface AttachGroup {
  *   several purposes, or several root hashes.
  */
 export function checkResponse(
-  { items }: SigningResponseFile,
-  certificate: LoadedCertificate,
+  response: SigningResponseFile,
+  certificate: LoadedCertificate = certificateOfResponse(response),
 ): readonly AttachGroup[] {
   const groups = new Map<string, SignedItem[]>()
-  for (const item of items) {
+  for (const item of response.items) {
     const group = groups.get(item.path) ?? []
     group.push({ ...item, signature: rawSignatureOf(item, certificate) })
     groups.set(item.path, group)
@@ -81,8 +97,10 @@ export function checkResponse(
 /**
  * Puts the signatures for one file into it.
  *
- * @throws ImageError NOT_VERIFIED, MISMATCH where the file is another one than the signature is for;
- *   PolicyError; KeyError; FileError. The file is as it was then.
+ * @throws ImageError NOT_VERIFIED where the file is another one than the signature is for; ImageError
+ *   and PolicyError SIGNED where another has signed it and no certificate is given; PolicyError;
+ *   KeyError; FileError OUTSIDE_ROOT where a symbolic link leads out of the root, LOCKED. The file is
+ *   as it was then.
  */
 export async function attachGroup(
   group: AttachGroup,
@@ -100,8 +118,11 @@ async function attachRootHash(
   path: string,
   options: AttachOptions,
 ): Promise<ReplaceResult> {
-  const { certificate, embedCertificate, now } = options
-  return replaceSignature({ ...options, image: path }, async (rootHash) => {
+  const { embedCertificate, now, root } = options
+  const certificate = options.certificate ?? certificateOfResponse(options.response)
+  const keepSigner = options.certificate === undefined
+  const replacing = { ...options, certificate, keepSigner, within: root, image: path }
+  return replaceSignature(replacing, async (rootHash) => {
     if (!equalBytes(payload, encodeUtf8(rootHash))) {
       const signed = new TextDecoder().decode(payload)
       const message = `${path} is another image: its root hash is ${rootHash}, the signature is of ${signed}`
@@ -117,46 +138,84 @@ async function attachRootHash(
   })
 }
 
-/** What the image measures decides which policies are placed, not what the response says of them. */
 async function attachPolicies(
   items: readonly (PolicyItem & SignedItem)[],
   path: string,
   options: AttachOptions,
 ): Promise<PlacedPolicies> {
-  const { publicKeyDer, sourceFile } = options.certificate
+  const { root: within, dryRun } = options
+  if (dryRun) await assertInside(within, path)
+  const turn = async (file?: LockedFile) => {
+    const uki = await openUkiFile(path)
+    try {
+      await placePolicies(items, uki, options, file)
+    } finally {
+      await uki.close()
+    }
+  }
+  await (dryRun ? turn() : withLock(path, turn, { within }))
+  return { image: path, action: 'placed', policies: items.length }
+}
+
+/**
+ * What the image measures decides which policies are placed, not what the response says of them.
+ *
+ * @param file the lock of the UKI; without it nothing is written
+ */
+async function placePolicies(
+  items: readonly (PolicyItem & SignedItem)[],
+  uki: UkiFile,
+  options: AttachOptions,
+  file: LockedFile | undefined,
+): Promise<void> {
+  const { publicKeyDer, sourceFile } =
+    options.certificate ?? certificateOfResponse(options.response)
   const publicKey = policyKeyOfDer(publicKeyDer, sourceFile)
-  const uki = await openUkiFile(path)
-  try {
-    const phases = [...new Set(items.map(({ phase }) => phase))]
-    const references = [...new Set(items.map(({ reference }) => reference))]
-    const found = new Set<SignedItem>()
-    const boots = await measureUki(uki, { phases })
-    const profiles = boots.map(({ profile, phases: states }) => {
-      const policies = references.flatMap((reference) => policiesOf(states, { reference }))
-      const signatures = policies.flatMap((policy) => {
-        const item = items.find(
-          (each) =>
-            each.bank === policy.bank &&
-            each.reference === policy.entry.reference &&
-            equalBytes(each.policy, policy.entry.policy),
-        )
-        if (!item) return []
-        found.add(item)
-        return [attachPolicySignature(policy, publicKey, item.signature)]
-      })
-      return { profile, signatures }
+  if (options.certificate === undefined) await assertNotSignedByOthers(uki, publicKey)
+  const phases = [...new Set(items.map(({ phase }) => phase))]
+  const references = [...new Set(items.map(({ evidence }) => evidence.reference))]
+  const found = new Set<SignedItem>()
+  const boots = await measureUki(uki, { phases })
+  const profiles = boots.map(({ profile, phases: states }) => {
+    const policies = references.flatMap((reference) => policiesOf(states, { reference }))
+    const signatures = policies.flatMap((policy) => {
+      const item = items.find(
+        (each) =>
+          each.evidence.bank === policy.bank &&
+          each.evidence.reference === policy.entry.reference &&
+          equalBytes(each.policy, policy.entry.policy),
+      )
+      if (!item) return []
+      found.add(item)
+      return [attachPolicySignature(policy, publicKey, item.signature)]
     })
-    const lost = items.find((item) => !found.has(item))
-    if (lost) {
-      const message = `${path} is another image: in no phase does it have ${lost.bank} policy ${toHex(lost.policy)}`
-      throw new PolicyError('NO_MATCH', message)
-    }
-    if (!options.dryRun) {
-      const { stripAuthenticode } = options
-      await placeSignatures(uki, profiles, { output: path, force: true, stripAuthenticode })
-    }
-    return { image: path, action: 'placed', policies: items.length }
-  } finally {
-    await uki.close()
+    return { profile, signatures }
+  })
+  const lost = items.find((item) => !found.has(item))
+  if (lost) {
+    const message = `${uki.path} is another image: in no phase does it have ${lost.evidence.bank} policy ${toHex(lost.policy)}`
+    throw new PolicyError('NO_MATCH', message)
+  }
+  const { stripAuthenticode } = options
+  if (file) await placeSignatures(uki, profiles, { output: file, stripAuthenticode })
+}
+
+async function assertNotSignedByOthers(
+  { pe, path, profiles }: UkiFile,
+  { fingerprint, name }: PolicyPublicKey,
+): Promise<void> {
+  const sections = new Set(profiles.flatMap(({ signatureSection }) => signatureSection ?? []))
+  for (const section of sections) {
+    const document = await readSignatureSection(pe, section)
+    const signatures = parsePcrSignatures(encodeUtf8(formatJsonText(document, 'short')))
+    const others = [...signatures.values()].flat().filter((entry) => {
+      const isOwn = entry.fingerprint !== undefined && equalBytes(entry.fingerprint, fingerprint)
+      return entry.signature !== undefined && !isOwn
+    })
+    if (others.length === 0) continue
+    const message = `${path} has policies signed by another key than ${name}, which you have not named`
+    throw new PolicyError('SIGNED', message, {
+      hint: '--certificate CERT says whose signatures shall be added',
+    })
   }
 }

@@ -82,7 +82,7 @@ async function requestUki(path: string, options: RequestOptions): Promise<Policy
     for (const boot of await measureUki(uki, { banks, phases })) {
       for (const state of boot.phases) {
         for (const policy of policiesOf([state], { reference })) {
-          const { bank, entry } = policy
+          const { bank, entry, evidence } = policy
           const key = `${bank} ${entry.policy.join()}`
           const known = items.get(key)
           const { number } = boot.profile
@@ -95,10 +95,8 @@ async function requestUki(path: string, options: RequestOptions): Promise<Policy
             payload,
             subject: known?.subject ?? subject,
             path,
-            bank,
-            pcrs: [11],
             policy: entry.policy,
-            ...(reference && { reference }),
+            evidence,
             phase: known?.phase ?? state.phase,
             profiles,
           })

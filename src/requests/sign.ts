@@ -2,13 +2,16 @@
 
 import { toHex } from '../bytes/hex.ts'
 import { KeyError } from '../errors.ts'
-import type {
-  RequestItem,
-  SignedItem,
-  SigningRequestFile,
-  SigningResponseFile,
+import type { Purpose } from '../formats/signing-purpose/parts.ts'
+import {
+  bytesOfItem,
+  type RequestItem,
+  type SignedItem,
+  type SigningRequestFile,
+  type SigningResponseFile,
 } from '../formats/signing-request.ts'
-import { findPayloadProblem, type Purpose } from '../keys/purpose.ts'
+import { askSigner, examineRequest } from '../keys/purpose.ts'
+import type { SigningRequest } from '../keys/signer.ts'
 import type { LoadedSigner } from '../keys/signers/checked-signer.ts'
 import { isSignatureValid } from '../keys/verify-signature.ts'
 
@@ -28,16 +31,18 @@ export interface SignRequestOptions {
  */
 export async function signRequest(options: SignRequestOptions): Promise<SigningResponseFile> {
   const { request, signer, purposes, onItem } = options
-  for (const item of request.items) assertWanted(item, purposes)
+  for (const item of request.items) {
+    assertWanted(item, purposes)
+    examineRequest(asked(item))
+  }
   const { certificate } = signer
   const signatures = new Map<string, Uint8Array>()
   const items: SignedItem[] = []
   for (const item of request.items) {
     onItem?.(item)
-    const { purpose, payload, subject } = item
-    const key = `${purpose} ${toHex(payload)}`
-    const signature =
-      signatures.get(key) ?? (await signer.sign({ purpose, payload, subject, digest: 'sha256' }))
+    const { payload, subject } = item
+    const key = toHex(payload)
+    const signature = signatures.get(key) ?? (await askSigner(signer, asked(item)))
     if (!isSignatureValid(certificate, 'sha256', payload, signature)) {
       throw new KeyError('BAD_SIGNATURE', `the signature for ${subject} does not verify`)
     }
@@ -47,13 +52,12 @@ export async function signRequest(options: SignRequestOptions): Promise<SigningR
   return { certificate: certificate.der, items }
 }
 
-function assertWanted(item: RequestItem, purposes: readonly Purpose[]): void {
-  const { purpose, subject } = item
-  if (!purposes.includes(purpose)) {
-    const message = `${subject}: its purpose is ${purpose}, not ${purposes.join(' or ')}`
-    throw new KeyError('UNSUPPORTED', message, { hint: `--purpose ${purpose} allows it` })
-  }
-  const expected = findPayloadProblem(purpose, { payload: item.payload, digest: 'sha256' })
-  if (expected === undefined) return
-  throw new KeyError('UNSUPPORTED', `${subject}: what is signed must be ${expected}`)
+function asked(item: RequestItem): SigningRequest {
+  return { ...bytesOfItem(item), subject: item.subject, digest: 'sha256' }
+}
+
+function assertWanted({ purpose, subject }: RequestItem, purposes: readonly Purpose[]): void {
+  if (purposes.includes(purpose)) return
+  const message = `${subject}: its purpose is ${purpose}, not ${purposes.join(' or ')}`
+  throw new KeyError('UNSUPPORTED', message, { hint: `--purpose ${purpose} allows it` })
 }

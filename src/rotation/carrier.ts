@@ -23,6 +23,10 @@ export interface Carrier {
   /**
    * Has it carry the new key, with the old one beside it where it is to be `both`. What takes its
    * place appears whole, and is verified before.
+   *
+   * @param signal ends it where that takes long and nothing is written yet: its reason is thrown
    */
-  move(to: 'both' | 'new'): Promise<void>
+  move(to: 'both' | 'new', signal?: AbortSignal): Promise<void>
+  /** Where nothing is to be moved: removes what a killed run has left beside it. @throws ExtsignError */
+  tidy(): Promise<void>
 }

@@ -1,21 +1,29 @@
-/** Credentials: opened with the old keys, sealed with the new ones, with the same name and times. */
+/**
+ * Credentials: opened with the old keys, sealed with the new ones, with the same name and times. A
+ * unit may hold several, and some of them may carry the new keys already.
+ */
 
 import { equalBytes } from '../bytes/equal.ts'
-import { encodeUtf8 } from '../bytes/utf8.ts'
 import { type OpenedCredential, openCredential } from '../credentials/open.ts'
 import { sealCredential } from '../credentials/seal.ts'
 import { makeTpmPart, type TpmPolicy, type TpmSealer } from '../credentials/tpm-part.ts'
 import type { Random } from '../crypto/random.ts'
 import { CredentialError, TpmError } from '../errors.ts'
-import { readSmallFile } from '../files/text.ts'
+import { type LockedFile, removeStaleLock, withLock } from '../files/lock.ts'
+import { readForReplacing } from '../files/replace-file.ts'
+import { readRegularFile } from '../files/text.ts'
+import {
+  type CredentialFile,
+  type HeldCredential,
+  parseCredentialFile,
+  replaceCredentials,
+} from '../formats/credential/credential-file.ts'
 import { decodeCredential } from '../formats/credential/decode.ts'
 import type { CredentialHeaders } from '../formats/credential/headers.ts'
 import { MAX_TEXT } from '../formats/credential/layout.ts'
-import { formatCredential, parseCredentialText } from '../formats/credential/text.ts'
 import { policyDigest } from '../formats/tpm2/policy.ts'
 import { serializeParent } from '../formats/tpm2/serialized-parent.ts'
 import type { Carrier, Examined } from './carrier.ts'
-import { replaceFile } from './replace-file.ts'
 
 /** What opens credentials; each is asked for when one needs it. */
 export interface OpeningKeys {
@@ -41,34 +49,68 @@ export interface CredentialTurn {
   readonly random: Random
 }
 
-/** A credential that is to be sealed anew. */
+/** A file whose credentials are to be sealed anew: one alone, or those of a unit. */
 export function credentialCarrier(path: string, turn: CredentialTurn): Carrier {
   return {
     kind: 'credential',
     path,
     holdsBoth: false,
-    examine: async () => examine(await readCredential(path), turn),
-    move: () => sealAnew(path, turn),
+    examine: async () => examineFile(await readCredentials(path), turn),
+    move: () => withLock(path, (file) => sealAnew(file, turn)),
+    tidy: () => removeStaleLock(path),
   }
 }
 
-async function readCredential(path: string): Promise<Uint8Array> {
-  return parseCredentialText(await readSmallFile(path, { maximum: MAX_TEXT })).bytes
+async function readCredentials(path: string): Promise<CredentialFile> {
+  return parseCredentialFile(await readRegularFile(path, { maximum: MAX_TEXT }))
 }
 
-async function examine(credential: Uint8Array, turn: CredentialTurn): Promise<Examined> {
-  const { headers } = decodeCredential(credential)
+/** The file goes as a whole: it is old while one of its credentials is. */
+async function examineFile(file: CredentialFile, turn: CredentialTurn): Promise<Examined> {
+  const { credentials } = file
+  const found: Examined[] = []
+  for (const held of credentials) {
+    const { state, note } = await examine(held, turn)
+    found.push({ state, note: note && `${placeOf(held)}${note}` })
+  }
+  const moved = found.filter(({ state }) => state === 'new').length
+  const is = (wanted: Examined['state']) => found.some(({ state }) => state === wanted)
+  const state = is('neither') ? 'neither' : is('old') ? 'old' : 'new'
+  const notes = [
+    ...found.flatMap(({ note }) => note ?? []),
+    ...(moved > 0 && state !== 'new'
+      ? [`${moved} of ${found.length} credentials carry the new key`]
+      : []),
+    ...file.notes,
+  ]
+  return { state, ...(notes.length > 0 && { note: notes.join('; ') }) }
+}
+
+function placeOf({ setting }: HeldCredential): string {
+  return setting === undefined ? '' : `line ${setting.line}: `
+}
+
+async function examine(held: HeldCredential, turn: CredentialTurn): Promise<Examined> {
+  const { headers } = decodeCredential(held.bytes)
   if (headers.type.scoped) {
     return { state: 'neither', note: 'it belongs to one user: extsign cred rekey moves it' }
   }
-  if (await isNew(credential, headers, turn)) return { state: 'new' }
+  if (await isNew(held.bytes, headers, turn)) return { state: 'new' }
   const { acceptNull, ...old } = turn.from
-  const opened = await tryOpen(credential, old, acceptNull)
-  if (!(opened instanceof Error)) {
-    opened.secret.fill(0)
-    return { state: 'old' }
-  }
-  return { state: 'neither', note: opened.message }
+  const opened = await tryOpen(held.bytes, old, acceptNull)
+  if (opened instanceof Error) return { state: 'neither', note: opened.message }
+  opened.secret.fill(0)
+  return { state: 'old', note: findOtherName(held, opened) }
+}
+
+/** What keeps systemd from using it, now and later; its name is not ours to change. */
+function findOtherName(
+  { setting }: HeldCredential,
+  { name }: OpenedCredential,
+): string | undefined {
+  const unitName = setting?.unitName
+  if (unitName === undefined || name === undefined || unitName === name) return undefined
+  return `it is called '${name}' inside and '${unitName}' in the unit: systemd refuses it`
 }
 
 /** What stands in the clear has to be what we would write, and the new keys have to open it. */
@@ -106,11 +148,22 @@ function digestOf({ bank, literal, publicKey }: TpmPolicy): Uint8Array {
   })
 }
 
-async function sealAnew(
-  path: string,
-  { from, withTpm, to, random }: CredentialTurn,
-): Promise<void> {
-  const credential = await readCredential(path)
+/** All that carry old keys, or none of them: the file is replaced once. */
+async function sealAnew(locked: LockedFile, turn: CredentialTurn): Promise<void> {
+  const examined = await readForReplacing(locked, { maximum: MAX_TEXT })
+  const file = parseCredentialFile(examined.bytes)
+  const sealed = new Map<HeldCredential, Uint8Array>()
+  for (const held of file.credentials) {
+    const { headers } = decodeCredential(held.bytes)
+    // Some may be new ones, and another run may have been here since.
+    if (await isNew(held.bytes, headers, turn)) continue
+    sealed.set(held, await sealOne(held.bytes, turn))
+  }
+  if (sealed.size > 0) await examined.replace(replaceCredentials(file, sealed))
+}
+
+async function sealOne(credential: Uint8Array, turn: CredentialTurn): Promise<Uint8Array> {
+  const { from, withTpm, to, random } = turn
   const { acceptNull, host, tpm } = from
   const opened = await openCredential({ credential, acceptNull, host, tpm })
   try {
@@ -122,13 +175,31 @@ async function sealAnew(
         host: await to.host?.(),
         tpm: part,
       })
-      await replaceFile(path, encodeUtf8(formatCredential(sealed.credential)))
+      await assertOpens(sealed.credential, opened, turn)
+      return sealed.credential
     } finally {
       part?.secret.fill(0)
     }
   } finally {
     opened.secret.fill(0)
   }
+}
+
+/** What takes the place of the old one gives out the same; a TPM may do so only in a later state. */
+async function assertOpens(
+  credential: Uint8Array,
+  { name, timestamp, notAfter, secret }: OpenedCredential,
+  { to }: CredentialTurn,
+): Promise<void> {
+  if (decodeCredential(credential).headers.type.tpm2) return
+  const again = await openCredential({ credential, acceptNull: false, host: to.host })
+  const isSame =
+    equalBytes(again.secret, secret) &&
+    again.name === name &&
+    again.timestamp === timestamp &&
+    again.notAfter === notAfter
+  again.secret.fill(0)
+  if (!isSame) throw new Error('a credential that was sealed anew holds something else')
 }
 
 /** The content, or why these keys do not open it; expired ones are opened too. */

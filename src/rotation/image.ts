@@ -1,15 +1,12 @@
 /** Images: the signature of the old key is replaced by one of the new key. */
 
-import { realpath } from 'node:fs/promises'
-import { toFileError } from '../files/errno.ts'
-import { openFileSource } from '../files/file-source.ts'
-import { readJournal } from '../files/pending-change.ts'
-import { finishReplacement } from '../files/replace-bytes.ts'
+import { removeStaleLock, withLock } from '../files/lock.ts'
 import { contentOf } from '../images/checks/reader-verdict.ts'
 import { resultOf } from '../images/read/attempt.ts'
 import { openImage } from '../images/read/open-image.ts'
 import { collectRootHashes, type FoundSignature } from '../images/read/root-hash-claims.ts'
 import { resignImage } from '../images/resign.ts'
+import { settleJournal } from '../images/sealing/settle-journal.ts'
 import type { LoadedCertificate } from '../keys/certificate.ts'
 import type { Signer } from '../keys/signer.ts'
 import { verifySignedData } from '../keys/verify-signature.ts'
@@ -31,10 +28,8 @@ export function imageCarrier(path: string, turn: ImageTurn): Carrier {
     path,
     holdsBoth: false,
     examine: () => examine(path, turn),
-    async move() {
-      // Somebody was interrupted: what had been decided may be all there was to do.
-      await finishReplacement(path)
-      if ((await examine(path, turn)).state === 'new') return
+    async move(_to, signal) {
+      // It finishes what was interrupted first, which may be all there was to do.
       await resignImage({
         image: path,
         signing: {
@@ -43,7 +38,14 @@ export function imageCarrier(path: string, turn: ImageTurn): Carrier {
         },
         oldCertificates: [turn.oldCertificate, turn.newCertificate],
         verifyData: turn.verifyData,
+        onProgress: () => signal?.throwIfAborted(),
       })
+    },
+    async tidy() {
+      const { journal, close } = await openImage(path)
+      await close()
+      if (journal?.kind === 'settled') await withLock(path, settleJournal)
+      else await removeStaleLock(path)
     },
   }
 }
@@ -52,25 +54,21 @@ async function examine(
   path: string,
   { oldCertificate, newCertificate }: ImageTurn,
 ): Promise<Examined> {
-  if (await isPending(path)) {
-    return { state: 'old', note: 'a change that was interrupted is to be finished' }
-  }
-  const signatures = await readSignatures(path)
-  if (signatures.length === 0) return { state: 'neither', note: 'it is not signed' }
-  const signers = signatures.map((signature) => {
-    if (isBy(signature, newCertificate)) return 'new'
-    return isBy(signature, oldCertificate) ? 'old' : 'neither'
-  })
-  // A signature partition and a file beside it have to agree.
-  if (signers.every((signer) => signer === 'new')) return { state: 'new' }
-  if (!signers.includes('neither')) return { state: 'old' }
-  return { state: 'neither', note: 'its signature is neither by the old nor by the new key' }
-}
-
-async function readSignatures(path: string): Promise<readonly FoundSignature[]> {
   const image = await openImage(path)
   try {
-    return (await collectRootHashes(image)).signatures
+    if (image.journal?.kind === 'pending') {
+      return { state: 'old', note: 'a change that was interrupted is to be finished' }
+    }
+    const { signatures } = await collectRootHashes(image)
+    if (signatures.length === 0) return { state: 'neither', note: 'it is not signed' }
+    const signers = signatures.map((signature) => {
+      if (isBy(signature, newCertificate)) return 'new'
+      return isBy(signature, oldCertificate) ? 'old' : 'neither'
+    })
+    // A signature partition and a file beside it have to agree.
+    if (signers.every((signer) => signer === 'new')) return { state: 'new' }
+    if (!signers.includes('neither')) return { state: 'old' }
+    return { state: 'neither', note: 'its signature is neither by the old nor by the new key' }
   } finally {
     await image.close()
   }
@@ -80,17 +78,4 @@ function isBy(signature: FoundSignature, certificate: LoadedCertificate): boolea
   const message = resultOf(signature.message)
   if (!message) return false
   return verifySignedData(message, contentOf(signature), [certificate]).kind === 'valid'
-}
-
-/** Whether there is a journal that says how the image shall be. */
-async function isPending(path: string): Promise<boolean> {
-  const real = await realpath(path).catch((error) => {
-    throw toFileError(error, { path, verb: 'read' })
-  })
-  const file = await openFileSource(real)
-  try {
-    return (await readJournal(real, file)) !== undefined
-  } finally {
-    await file.close()
-  }
 }

@@ -1,10 +1,12 @@
 /** Signed PCR policies, in a file or in a UKI: what the old key approves of, the new key does as well. */
 
-import { open } from 'node:fs/promises'
 import { equalBytes } from '../bytes/equal.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
-import { toFileError } from '../files/errno.ts'
-import { readSmallFile } from '../files/text.ts'
+import { KeyError } from '../errors.ts'
+import { openFileSource } from '../files/file-source.ts'
+import { type LockedFile, removeStaleLock, withLock } from '../files/lock.ts'
+import { readForReplacing } from '../files/replace-file.ts'
+import { readRegularFile } from '../files/text.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
   type PcrSignatureDocument,
@@ -17,7 +19,6 @@ import { openUkiFile, type UkiFile } from '../policies/open-uki.ts'
 import { readSignatureSection, writeSignatureSections } from '../policies/place.ts'
 import type { Carrier, Examined, KeyState } from './carrier.ts'
 import { type PolicyKeys, stateOf, turnDocument } from './policy-document.ts'
-import { replaceFile } from './replace-file.ts'
 
 export interface PolicyTurn extends PolicyKeys {
   /** Put the new signatures in the place of the old ones, where there is no room for both. */
@@ -26,6 +27,7 @@ export interface PolicyTurn extends PolicyKeys {
   readonly stripAuthenticode?: boolean | undefined
 }
 
+const NEITHER = 'its policies are signed neither by the old nor by the new key'
 const MAX_DOCUMENT = 4 * 1024 * 1024
 const MAX_KEY = 64 * 1024
 
@@ -36,9 +38,12 @@ export function policyCarrier(path: string, turn: PolicyTurn): Carrier {
     path,
     holdsBoth: turn.replace !== true,
     examine: async () => ((await isUki(path)) ? examineUki(path, turn) : examineFile(path, turn)),
+    tidy: () => removeStaleLock(path),
     async move(to) {
-      if (await isUki(path)) await moveUki(path, turn, to)
-      else await moveFile(path, turn, to)
+      await withLock(path, async (file) => {
+        if (await isUki(path)) await moveUki(file, turn, to)
+        else await moveFile(file, turn, to)
+      })
     },
   }
 }
@@ -47,13 +52,25 @@ async function examineFile(path: string, turn: PolicyTurn): Promise<Examined> {
   return describe([stateOf(await readDocument(path), path, turn)])
 }
 
-async function moveFile(path: string, turn: PolicyTurn, to: 'both' | 'new'): Promise<void> {
-  const document = await turnDocument(await readDocument(path), path, turn, to)
-  await replaceFile(path, encodeUtf8(`${formatJsonText(document, 'short')}\n`))
+async function moveFile(file: LockedFile, turn: PolicyTurn, to: 'both' | 'new'): Promise<void> {
+  const examined = await readForReplacing(file, { maximum: MAX_DOCUMENT })
+  const document = await turnOwn(parsePcrSignatureDocument(examined.bytes), file.path, turn, to)
+  await examined.replace(encodeUtf8(`${formatJsonText(document, 'short')}\n`))
+}
+
+/** @throws KeyError MISMATCH where another run has taken the old key away since it was planned. */
+async function turnOwn(
+  document: PcrSignatureDocument,
+  name: string,
+  turn: PolicyTurn,
+  to: 'both' | 'new',
+): Promise<PcrSignatureDocument> {
+  if (stateOf(document, name, turn) !== 'neither') return turnDocument(document, name, turn, to)
+  throw new KeyError('MISMATCH', `${name}: ${NEITHER} any more`)
 }
 
 async function readDocument(path: string): Promise<PcrSignatureDocument> {
-  return parsePcrSignatureDocument(await readSmallFile(path, { maximum: MAX_DOCUMENT }))
+  return parsePcrSignatureDocument(await readRegularFile(path, { maximum: MAX_DOCUMENT }))
 }
 
 async function examineUki(path: string, turn: PolicyTurn): Promise<Examined> {
@@ -72,16 +89,17 @@ async function examineUki(path: string, turn: PolicyTurn): Promise<Examined> {
   }
 }
 
-async function moveUki(path: string, turn: PolicyTurn, to: 'both' | 'new'): Promise<void> {
+async function moveUki(file: LockedFile, turn: PolicyTurn, to: 'both' | 'new'): Promise<void> {
+  const { path } = file
   const uki = await openUkiFile(path)
   try {
     const documents = new Map<PeSection, PcrSignatureDocument>()
     for (const section of signatureSections(uki)) {
       const document = await readSignatureSection(uki.pe, section)
-      documents.set(section, await turnDocument(document, path, turn, to))
+      documents.set(section, await turnOwn(document, path, turn, to))
     }
     const { stripAuthenticode } = turn
-    await writeSignatureSections(uki, documents, { output: path, force: true, stripAuthenticode })
+    await writeSignatureSections(uki, documents, { output: file, stripAuthenticode })
   } finally {
     await uki.close()
   }
@@ -107,24 +125,18 @@ function describe(states: readonly (KeyState | undefined)[]): Examined {
   if (found.length === 0) return { state: 'neither', note: 'it has no signed policies' }
   for (const state of ['neither', 'old', 'both'] as const) {
     if (!found.includes(state)) continue
-    return state === 'neither'
-      ? { state, note: 'its policies are signed neither by the old nor by the new key' }
-      : { state }
+    return state === 'neither' ? { state, note: NEITHER } : { state }
   }
   return { state: 'new' }
 }
 
 /** A PE file starts with the letters MZ, JSON never does. */
 async function isUki(path: string): Promise<boolean> {
+  const file = await openFileSource(path)
   try {
-    const handle = await open(path, 'r')
-    try {
-      const { bytesRead, buffer } = await handle.read(new Uint8Array(2), 0, 2, 0)
-      return bytesRead === 2 && buffer[0] === 0x4d && buffer[1] === 0x5a
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    throw toFileError(error, { path, verb: 'read' })
+    const [first, second] = await file.read(0, Math.min(2, file.size))
+    return first === 0x4d && second === 0x5a
+  } finally {
+    await file.close()
   }
 }

@@ -64,13 +64,24 @@ export async function turnDocument(
   const old = entriesOf(signatures, turn.oldKey, name)
   const current = entriesOf(signatures, turn.newKey, name)
   const missing = old.filter((entry) => !hasTwin(entry, current))
-  const wanted = missing.map(({ bank, entry }) => ({
-    bank,
-    entry: { ...entry, fingerprint: turn.newKey.fingerprint, signature: undefined },
-  }))
+  const wanted = missing.map((policy) => asUnsigned(policy, turn))
   const signed = wanted.length === 0 ? [] : await signPolicies(wanted, await turn.signing(), name)
   const complete = appendPcrSignatures(document, signed)
   return to === 'new' ? dropEntries(complete, turn.oldKey) : complete
+}
+
+/** What the PCRs were is not known any more; that the old key approved of them is. */
+function asUnsigned({ bank, entry }: BankedSignature, { oldKey, newKey }: PolicyKeys) {
+  const { reference, signature } = entry
+  return {
+    bank,
+    entry: { ...entry, fingerprint: newKey.fingerprint, signature: undefined },
+    evidence: {
+      bank,
+      reference,
+      ...(signature && { approval: { publicKeyPem: oldKey.pem, signature } }),
+    },
+  }
 }
 
 /** What a key approves of, bank by bank. */

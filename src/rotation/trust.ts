@@ -4,6 +4,7 @@ import { unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { equalBytes } from '../bytes/equal.ts'
 import { toFileError } from '../files/errno.ts'
+import { removeStaleLock, withLock } from '../files/lock.ts'
 import type { LoadedCertificate } from '../keys/certificate.ts'
 import { readTrustDirectories } from '../keys/trust.ts'
 import { installInto } from '../trust/install.ts'
@@ -32,15 +33,17 @@ export function trustCarrier(path: string, { oldCertificate, newCertificate }: T
       const state: KeyState = hasNew ? (hasOld ? 'both' : 'new') : 'old'
       return { state, ...(hasOld || hasNew ? {} : { note: 'neither certificate is in it' }) }
     },
-    async move(to) {
-      if ((await filesWith(newCertificate)).length === 0) await add(path, newCertificate)
-      if (to === 'both') return
-      for (const file of await filesWith(oldCertificate)) {
-        await unlink(file).catch((error) => {
-          throw toFileError(error, { path: file, verb: 'write' })
-        })
-      }
-    },
+    tidy: () => removeStaleLock(path),
+    move: (to) =>
+      withLock(path, async () => {
+        if ((await filesWith(newCertificate)).length === 0) await add(path, newCertificate)
+        if (to === 'both') return
+        for (const file of await filesWith(oldCertificate)) {
+          await unlink(file).catch((error) => {
+            throw toFileError(error, { path: file, verb: 'write' })
+          })
+        }
+      }),
   }
 }
 

@@ -9,6 +9,7 @@
  */
 
 import picomatch from 'picomatch'
+import { trimEnd } from '../bytes/trim.ts'
 import { TreeError } from '../errors.ts'
 
 export interface Excludes {
@@ -17,6 +18,9 @@ export interface Excludes {
   /** Patterns that have matched nothing so far, as they were given. */
   unused(): readonly string[]
 }
+
+/** PATH_MAX. */
+const MAX_LENGTH = 4096
 
 interface Rule {
   readonly pattern: string
@@ -49,7 +53,12 @@ function compileRule(pattern: string): Rule {
     const hint = 'name what is to be left out; a leading ! can be written as [!]'
     throw new TreeError('UNSUPPORTED', `exclude pattern ${pattern} negates`, { hint })
   }
-  const glob = pattern.replace(/^(?:\.?\/)+/, '').replace(/\/+$/, '')
+  if (pattern.length > MAX_LENGTH) {
+    const start = pattern.slice(0, 40)
+    throw new TreeError('UNSUPPORTED', `exclude pattern ${start}… is longer than any path`)
+  }
+  const path = trimEnd(pattern, '/')
+  const glob = path.replace(/^(?:\.?\/)+/, '')
   if (glob === '' || glob === '.' || glob.split('/').includes('..')) {
     const hint = 'patterns are relative to the top of the tree'
     throw new TreeError('UNSUPPORTED', `exclude pattern "${pattern}" names no part of the tree`, {
@@ -59,7 +68,7 @@ function compileRule(pattern: string): Rule {
   return {
     pattern,
     onlyDirectories: pattern.endsWith('/'),
-    byName: !pattern.replace(/\/+$/, '').includes('/'),
+    byName: !path.includes('/'),
     test: picomatch(glob, { dot: true, nonegate: true, strictSlashes: true, windows: false }),
     used: false,
   }

@@ -7,9 +7,10 @@
  * of one inode become one node. Devices, fifos and sockets are kept, their contents never read.
  */
 
-import { accessSync, type BigIntStats, constants, readlinkSync } from 'node:fs'
+import { accessSync, type BigIntStats, closeSync, constants, openSync, readlinkSync } from 'node:fs'
 import { TreeError } from '../errors.ts'
 import { errnoOf } from '../files/errno.ts'
+import { readAt } from '../files/read.ts'
 import { compileExcludes, type Excludes } from './exclude.ts'
 import { describePath, type HostPath, joinPath, toPathLike } from './host-path.ts'
 import { lstat, toDevice, toIdentity, toPermissions, toTime } from './host-stat.ts'
@@ -25,11 +26,13 @@ export interface ScanOptions {
   readonly readXattrs?: ReadXattrs | undefined
   /** Told the size of each regular file as it is found. */
   readonly onFile?: ((size: number) => void) | undefined
-  /** Told about exclude patterns that matched nothing. */
+  /** Told about exclude patterns that matched nothing, and files that are not what they seem. */
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
 const NO_XATTRS: XattrMap = new Map()
+// Windows knows neither flag. What became a fifo must not block, what became a link not be followed.
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 /** How many unreadable files an error names. */
 const NAMED = 5
 
@@ -59,6 +62,8 @@ class Scan {
   /** Nodes of inodes that have more than one name, by device and inode number. */
   readonly #linked = new Map<string, TreeNode>()
   readonly #unreadable: string[] = []
+  /** Files of size 0 that have content all the same. */
+  readonly #generated: string[] = []
 
   constructor(root: string, path: HostPath, options: ScanOptions) {
     const text = describePath(path)
@@ -95,6 +100,12 @@ class Scan {
     for (const pattern of this.#excludes?.unused() ?? []) {
       this.#options.onWarning?.(`exclude pattern ${pattern} matches nothing in ${this.#root}`)
     }
+    const [first, ...others] = this.#generated
+    if (first === undefined) return
+    const more = others.length > 0 ? ` (and ${others.length} more)` : ''
+    this.#options.onWarning?.(
+      `${first} has the size 0 and yet content, as in /proc: it is empty in the image${more}`,
+    )
   }
 
   #names(path: HostPath): Name[] {
@@ -133,6 +144,7 @@ class Scan {
       if (!isReadable(path, stat)) this.#unreadable.push(this.#relative(path))
       const identity = toIdentity(stat)
       const size = Number(stat.size)
+      if (size === 0 && hasContent(path)) this.#generated.push(this.#relative(path))
       this.#options.onFile?.(size)
       return { kind: 'file', metadata, content: { kind: 'file', size, path, identity } }
     }
@@ -172,6 +184,23 @@ class Scan {
 
   #relative(path: HostPath): string {
     return describePath(path).slice(this.#relativeStart) || '.'
+  }
+}
+
+/**
+ * Whether something can be read from a file that is empty by its size: the system makes the content
+ * of those in /proc and the like when they are read.
+ */
+function hasContent(path: HostPath): boolean {
+  let file: number | undefined
+  try {
+    file = openSync(toPathLike(path), OPEN_FLAGS)
+    return readAt(file, new Uint8Array(1), 0) > 0
+  } catch {
+    // What cannot be read is reported elsewhere; what would have to be waited for is not asked for.
+    return false
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }
 

@@ -4,6 +4,7 @@ import { fromBase64 } from '../bytes/base64.ts'
 import { fromHex } from '../bytes/hex.ts'
 import { encodeCapability } from './capability.ts'
 import type { Time, TreeNode } from './model.ts'
+import { isOwner, NO_OWNER } from './owner.ts'
 import { decodeVis } from './vis.ts'
 import { assertStorableXattr } from './xattr-names.ts'
 
@@ -62,8 +63,7 @@ function parseMode(value: string): number {
 
 function parseId(value: string, what: string): number {
   const id = /^[0-9]{1,10}$/.test(value) ? Number(value) : Number.NaN
-  // The last number is how the kernel says "nobody at all".
-  if (!(id < 0xffffffff)) throw new SyntaxError(`${what} ${value} is not a number below 4294967295`)
+  if (!isOwner(id)) throw new SyntaxError(`${what} ${value} is not a number below ${NO_OWNER}`)
   return id
 }
 

@@ -70,13 +70,21 @@ function* readLines(text: string): Generator<Line> {
   const lines = text.split(/\r?\n/)
   for (let index = 0; index < lines.length; index++) {
     const line = index + 1
-    let content = lines[index] ?? ''
-    while (/(?:^|[^\\])\\$/.test(content) && index + 1 < lines.length) {
-      content = `${content.slice(0, -1)} ${lines[++index]}`
+    const parts = [lines[index]!]
+    while (isContinued(parts.at(-1)!) && index + 1 < lines.length) {
+      parts.push(parts.pop()!.slice(0, -1), lines[++index]!)
     }
-    const words = content.split(/[ \t]+/).filter((word) => word !== '')
+    const words = parts
+      .join(' ')
+      .split(/[ \t]+/)
+      .filter((word) => word !== '')
     if (words.length > 0 && !words[0]!.startsWith('#')) yield { line, words }
   }
+}
+
+/** Two backslashes are an escaped one. */
+function isContinued(line: string): boolean {
+  return line.endsWith('\\') && !line.endsWith('\\\\')
 }
 
 function parseEntry(

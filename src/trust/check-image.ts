@@ -2,6 +2,7 @@
 
 import { FormatError } from '../errors.ts'
 import { findSigner, type SignedData } from '../formats/pkcs7/decode.ts'
+import { judgeJournal } from '../images/checks/interrupted-change.ts'
 import { predictKernel } from '../images/checks/predict-kernel.ts'
 import { predictUserspace } from '../images/checks/predict-userspace.ts'
 import { contentOf, type ReaderVerdict } from '../images/checks/reader-verdict.ts'
@@ -42,11 +43,12 @@ export async function checkImage(
   store: TrustStore,
   candidates: Candidates,
 ): Promise<ImageAnswer> {
-  const signature = await readSignature(path)
-  if (signature instanceof FormatError) {
-    const problems = [signature.message]
+  const read = await readSignature(path)
+  if (read instanceof FormatError) {
+    const problems = [read.message]
     return { image: { path, signers: [], readers: [], problems, notes: [] }, certificates: [] }
   }
+  const { signature, unfinished } = read
   const message = resultOf(signature?.message)
   // Files that are ignored are reported by themselves, and here only when they would have fitted.
   const trust = { ...store, ignored: [] }
@@ -62,7 +64,10 @@ export async function checkImage(
         { reader: 'kernel', ...kernel },
         { reader: 'userspace', ...userspace },
       ],
-      problems: refused ? [`systemd does not accept it: ${userspace.reason}`] : [],
+      problems: [
+        ...unfinished,
+        ...(refused ? [`systemd does not accept it: ${userspace.reason}`] : []),
+      ],
       notes: refused && signature && message ? explain(signature, message, candidates) : [],
     },
     certificates: signers.flatMap((signer) => findSigner(signer, store.certificates) ?? []),
@@ -73,15 +78,22 @@ function explain(signature: FoundSignature, message: SignedData, candidates: Can
   return explainMismatch(message, contentOf(signature), candidates)
 }
 
-/** The signature that readers look at, or what is wrong with the image as a whole. */
-async function readSignature(path: string): Promise<FoundSignature | undefined | FormatError> {
+interface ReadSignature {
+  /** The one that readers look at. */
+  readonly signature: FoundSignature | undefined
+  /** What a change that is not finished means for it. */
+  readonly unfinished: readonly string[]
+}
+
+/** The signature, or what is wrong with the image as a whole. */
+async function readSignature(path: string): Promise<ReadSignature | FormatError> {
   try {
     const image = await openImage(path)
     try {
       const { signature, objection } = (await collectRootHashes(image)).reader
-      return objection
-        ? new FormatError('verity signature', 'BAD_VALUE', objection.reason)
-        : signature
+      if (objection) return new FormatError('verity signature', 'BAD_VALUE', objection.reason)
+      const problems = judgeJournal(image.journal)?.problems ?? []
+      return { signature, unfinished: problems.map(({ found }) => found) }
     } finally {
       await image.close()
     }

@@ -1,13 +1,16 @@
 /** `extsign trust install`: certificates put where systemd looks for them, each in a file of its own. */
 
 import { chmod, lstat, mkdir, realpath } from 'node:fs/promises'
-import { basename, isAbsolute, join, relative, sep } from 'node:path'
+import { basename, join } from 'node:path'
 import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
-import { FileError, KeyError } from '../errors.ts'
+import { KeyError } from '../errors.ts'
+import { allOf } from '../files/all-of.ts'
 import { errnoOf, toFileError } from '../files/errno.ts'
-import { commitOutputs, createOutput, type Output } from '../files/output.ts'
+import { commitOutputs } from '../files/output.ts'
+import { createOutputs, type OutputFile } from '../files/outputs.ts'
+import { assertInside } from '../files/outside.ts'
 import { formatPem } from '../formats/x509/pem.ts'
 import {
   findValidityWarning,
@@ -47,7 +50,7 @@ const PLACES = { local: 'etc/verity.d', vendor: 'usr/lib/verity.d' } as const
 
 /**
  * Installs certificates as PEM with the suffix `.crt`, mode 0644: all of them or none. One that is
- * there already is left alone.
+ * there already is left alone. What is replaced keeps its mode, owner and the link that leads to it.
  *
  * @throws KeyError as `loadCertificate`; BAD_OPTION, UNSUPPORTED for a key nobody verifies with,
  *   EXISTS where another certificate has the name; FileError.
@@ -59,15 +62,14 @@ export async function installCertificates(
   const wanted = await loadAll(options)
   const directory = await makeDirectory(root, PLACES[place])
   const states: InstalledCertificate['state'][] = []
+  const missing: CertificateFile[] = []
   for (const { certificate, name } of wanted) {
-    states.push(await findState(join(directory, name), certificate, force))
+    const path = await findFile(root, join(directory, name))
+    const state = await findState(path, certificate, force)
+    states.push(state)
+    if (state !== 'unchanged') missing.push({ path, certificate })
   }
-  await writeAll(
-    wanted.flatMap(({ certificate, name }, index) =>
-      states[index] === 'unchanged' ? [] : [{ path: join(directory, name), certificate }],
-    ),
-    force,
-  )
+  await writeAll(missing, force)
   const used = await readTrustDirectories(
     VERITY_DIRECTORIES.map((folder) => join(root, folder)),
     { allowMissing: true },
@@ -141,7 +143,7 @@ function fileName(text: string): string {
 
 /** Makes `folder` below `root`, never following a link that leads out of it. */
 async function makeDirectory(root: string, folder: string): Promise<string> {
-  const top = await realpath(root).catch((error) => {
+  await realpath(root).catch((error) => {
     throw toFileError(error, { path: root, verb: 'read' })
   })
   let path = root
@@ -153,20 +155,15 @@ async function makeDirectory(root: string, folder: string): Promise<string> {
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw toFileError(error, { path, verb: 'write' })
     }
-    await assertInside(top, path)
+    await assertInside(root, path)
   }
   return path
 }
 
-async function assertInside(top: string, path: string): Promise<void> {
-  const real = await realpath(path).catch((error) => {
-    throw toFileError(error, { path, verb: 'read' })
-  })
-  const way = relative(top, real)
-  if (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)) return
-  throw new FileError('DENIED', `${path} leads out of the root, to ${real}`, {
-    hint: 'a link in the tree is meant for the machine, not for here; name the folder itself',
-  })
+/** The file to write: behind a link, the one it leads to, which has to be below `root` too. */
+async function findFile(root: string, path: string): Promise<string> {
+  const found = await lstat(path).catch(() => undefined)
+  return found?.isSymbolicLink() ? assertInside(root, path) : path
 }
 
 async function findState(
@@ -211,20 +208,26 @@ export async function installInto(
   if (state !== 'unchanged') await writeAll([{ path, certificate }], false)
 }
 
-async function writeAll(
-  files: readonly { readonly path: string; readonly certificate: LoadedCertificate }[],
-  force: boolean,
-): Promise<void> {
-  const outputs: Output[] = []
+interface CertificateFile {
+  readonly path: string
+  readonly certificate: LoadedCertificate
+}
+
+/** Those that are replaced keep their permissions and owner. */
+async function writeAll(files: readonly CertificateFile[], force: boolean): Promise<void> {
+  const wanted: OutputFile[] = []
+  for (const { path } of files) {
+    const found = await lstat(path).catch(() => undefined)
+    wanted.push({ path, force, ...(found && { mode: found.mode & 0o777, owner: found }) })
+  }
+  const outputs = await createOutputs(wanted)
   try {
-    for (const { path, certificate } of files) {
-      const output = await createOutput(path, { force, mode: 0o644 })
-      outputs.push(output)
-      await output.write(encodeUtf8(formatPem('CERTIFICATE', certificate.der)), 0)
+    for (const [index, { certificate }] of files.entries()) {
+      await outputs[index]?.write(encodeUtf8(formatPem('CERTIFICATE', certificate.der)), 0)
     }
     await commitOutputs(outputs)
   } finally {
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
   }
 }
 

@@ -15,6 +15,7 @@ import { decodeCertificate } from '../formats/x509/decode.ts'
 import { describePublicKey } from '../formats/x509/public-key.ts'
 import type { Signing } from '../images/options.ts'
 import { loadEncoder } from '../images/sign.ts'
+import { askSigner } from '../keys/purpose.ts'
 import type { SigningRequest } from '../keys/signer.ts'
 import { isSignatureValid, verifySignedData } from '../keys/verify-signature.ts'
 
@@ -73,7 +74,7 @@ export async function signVariable(
   update: VariableUpdate,
   { signer, certificate }: Pick<Signing, 'signer' | 'certificate'>,
 ): Promise<Uint8Array> {
-  const signature = await signer.sign(requestVariableSignature(update))
+  const signature = await askSigner(signer, requestVariableSignature(update))
   return attachVariableSignature(update, certificate, signature)
 }
 

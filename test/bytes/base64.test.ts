@@ -31,3 +31,21 @@ test.each(['Zg', 'Zg=', 'Zh==', 'Zm9=', 'Zm9v\n', 'Zm 9v', 'Zm9v====', '=', 'Zm9
     expect(fromBase64(text)).toBeUndefined()
   },
 )
+
+test('takes exactly the texts that it writes', () => {
+  const character = fc.constantFrom('A', 'B', 'Q', 'w', '/', '+', '=', '-', 'é', 'Ā', '\u{1f600}')
+  fc.assert(
+    fc.property(fc.array(character, { maxLength: 9 }), (characters) => {
+      const text = characters.join('')
+      const bytes = fromBase64(text)
+      const platform = new Uint8Array(Buffer.from(text, 'base64'))
+      expect(bytes).toEqual(toBase64(platform) === text ? platform : undefined)
+    }),
+  )
+})
+
+test('text of any length is read, a wrong end too', () => {
+  const text = 'QUFB'.repeat(4_000_000)
+  expect(fromBase64(text)).toHaveLength(12_000_000)
+  expect(fromBase64(`${text}QUF=QUFB`)).toBeUndefined()
+})

@@ -110,6 +110,11 @@ describe('goes on after', () => {
     ['a missing file', { input: at('missing') }, 'does not exist'],
     ['a missing variable', { input: undefined, environment: 'NONE' }, 'NONE is not set'],
     [
+      'a variable whose bytes Node has replaced',
+      { input: undefined, environment: 'BINARY' },
+      'BINARY holds bytes that are not UTF-8',
+    ],
+    [
       'a program that fails',
       { input: undefined, command: [process.execPath, '-e', 'process.exit(7)'] },
       'ended with 7',
@@ -133,7 +138,8 @@ describe('goes on after', () => {
     const bad = { ...good(), output: output(), ...rest }
     const lines = [bad, { ...good(), output: at(`${name}-good`) }]
     const args = ['--allow-commands', '--json']
-    const { code, stdout, stderr } = await batch(lines, args)
+    const environment = { BINARY: '\ufffdx' }
+    const { code, stdout, stderr } = await batch(lines, args, { environment })
     expect(code).toBe(1)
     expect(stderr).toContain(`extsign: error: ${at('manifest')} line 1: `)
     const [first, second] = JSON.parse(stdout)
@@ -153,6 +159,109 @@ test('replaces only with --force', async () => {
   expect(readFileSync(at('again'), 'utf8')).toBe(before)
   expect((await batch([line], ['--force'])).code).toBe(0)
   expect(readFileSync(at('again'), 'utf8')).not.toBe(before)
+})
+
+test('speaks to no socket unasked', async () => {
+  for (const device of ['swtpm:host=127.0.0.1,port=1', at('plain')]) {
+    const line = { input: at('plain'), output: at('x'), tpm2: true, 'tpm2-device': device }
+    const { code, stderr } = await batch([line])
+    expect([code, existsSync(at('x'))]).toEqual([2, false])
+    expect(stderr).toMatch(/manifest line 1: it (?:speaks|writes) to .*TPM/)
+    expect(stderr).toContain('hint: --allow-commands')
+    expect((await batch([line], ['--allow-commands'])).code).toBe(1)
+  }
+  expect(readFileSync(at('plain'), 'utf8')).toBe('hunter2')
+})
+
+test('programs find neither the PIN nor what is a source of another line', async () => {
+  const print = [process.execPath, '-e', 'process.stdout.write(JSON.stringify(process.env))']
+  const lines = [
+    { command: print, output: at('seen'), 'with-key': 'null' },
+    { environment: 'TOKEN', output: at('token'), 'with-key': 'null' },
+    { environment: 'constructor', output: at('no-variable'), 'with-key': 'null' },
+  ]
+  const environment = { EXTSIGN_PIN: '1234', TOKEN: 'hunter2', VAULT: 'here' }
+  const { code, stderr } = await batch(lines, ['--allow-commands'], { environment })
+  expect([code, stderr]).toEqual([1, expect.stringContaining('constructor is not set')])
+  const seen = JSON.parse(await open(at('seen')))
+  expect(seen).toMatchObject({ VAULT: 'here' })
+  expect(Object.keys(seen)).not.toContain('TOKEN')
+  expect(Object.keys(seen)).not.toContain('EXTSIGN_PIN')
+})
+
+test('reads a shared secret once, and others as often as they are named', async () => {
+  const count = at('count')
+  const script = `require("fs").appendFileSync(${JSON.stringify(count)}, "x"); console.log(process.argv[1])`
+  const run = (word: string) => [process.execPath, '-e', script, word]
+  const lines = ['a', 'b', 'a', 'a'].map((word, index) => ({
+    command: run(word),
+    output: at(`shared-${index}`),
+    'with-key': 'null',
+  }))
+  expect((await batch(lines, ['--allow-commands', '--quiet'])).code).toBe(0)
+  expect(readFileSync(count, 'utf8')).toBe('xx')
+  const opened = await Promise.all(lines.map(({ output }) => open(output)))
+  expect(opened).toEqual(['a\n', 'b\n', 'a\n', 'a\n'])
+})
+
+describe('when it is interrupted', () => {
+  /** Ctrl-C while it works: as soon as there is a file of this name. */
+  const interruptAt = async (name: string, args: readonly string[]) => {
+    const lines = Array.from({ length: 20_000 }, (_, index) => ({
+      input: at('plain'),
+      output: at(`${name}/${index}`),
+      'with-key': 'null',
+      name: 'x',
+    }))
+    const abort = new AbortController()
+    const timer = setInterval(() => {
+      if (existsSync(at(name))) abort.abort()
+    }, 1)
+    const outcome = await batch(lines, args, { signal: abort.signal })
+    clearInterval(timer)
+    return { ...outcome, written: readdirSync(at(name)).length }
+  }
+
+  test('it hears that between lines that share all, and says what was done', async () => {
+    const { code, stderr, written } = await interruptAt('many', [])
+    expect(code).toBe(130)
+    expect(written).toBeLessThan(20_000)
+    const rest = `that of line ${written + 1} and those after it are not`
+    expect(stderr.split('\n').at(-2)).toBe(
+      `extsign: interrupted, ${written} of 20000 credentials are written, ${rest}`,
+    )
+  })
+
+  test('it says so in JSON too', async () => {
+    const { stdout, written } = await interruptAt('many-json', ['--json'])
+    const outcomes = JSON.parse(stdout)
+    expect(outcomes).toHaveLength(written + 1)
+    expect(outcomes.at(-1)).toEqual({
+      line: written + 1,
+      output: at(`many-json/${written}`),
+      error: { code: 'INTERRUPTED', message: expect.stringContaining('were not sealed') },
+    })
+  })
+
+  test('it ends the program that it waits for', async () => {
+    const command = [process.execPath, '-e', 'setInterval(() => {}, 1000)']
+    const line = { command, output: at('never'), 'with-key': 'null' }
+    const signal = AbortSignal.timeout(300)
+    const { code, stderr } = await batch([line], ['--allow-commands'], { signal })
+    expect([code, stderr]).toEqual([130, 'extsign: interrupted, nothing was written\n'])
+  })
+})
+
+test('its JSON is the same array whether it has many elements, one or errors', async () => {
+  const line = (name: string) => ({ input: at('plain'), output: at(name), 'with-key': 'null' })
+  for (const lines of [
+    [line('json-1')],
+    [line('json-2'), { ...line('json-3'), input: at('no') }],
+  ]) {
+    const { stdout } = await batch(lines, ['--json'])
+    expect(stdout).toBe(`${JSON.stringify(JSON.parse(stdout), undefined, 2)}\n`)
+    expect(JSON.parse(stdout)).toHaveLength(lines.length)
+  }
 })
 
 test('stops when it is interrupted', async () => {
@@ -214,7 +323,10 @@ describe('a manifest is refused as a whole', () => {
   test('that is no text', async () => {
     const input = new Uint8Array([0xff, 0xfe, 0x7b])
     const { code, stderr } = await extsign(['cred', 'batch', '-'], { input })
-    expect([code, stderr]).toEqual([2, 'extsign: error: the manifest is not UTF-8 text\n'])
+    expect([code, stderr]).toEqual([
+      2,
+      'extsign: error: standard input: line 1: it is not UTF-8 text\n',
+    ])
   })
 
   test('that claims standard input for itself and a secret', async () => {

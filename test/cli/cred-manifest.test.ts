@@ -1,8 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parseManifest } from '../../src/cli/credential/manifest.ts'
+import { checkManifest, readEntries } from '../../src/cli/credential/manifest.ts'
 import { findTableLines } from '../../src/cli/credential/toml-lines.ts'
 import { UsageErrors } from '../../src/cli/errors.ts'
+
+/** The entries of a manifest that comes in pieces. */
+async function parseManifest(text: string, name: string) {
+  const bytes = new TextEncoder().encode(text)
+  const content = {
+    async *blocks() {
+      for (let at = 0; at < bytes.length; at += 7) yield bytes.slice(at, at + 7)
+    },
+  }
+  const count = await checkManifest(content, name)
+  const entries = []
+  for await (const entry of readEntries(content)) entries.push(entry)
+  expect(entries).toHaveLength(count)
+  return entries
+}
 
 /** What is wrong with a manifest. */
 async function mistakes(text: string): Promise<readonly string[]> {

@@ -73,6 +73,20 @@ describe('the times', () => {
   })
 
   test('that are wrong are misuse, and those out of order a failure', async () => {
+    const none = ['--not-after=@18446744073710', '--not-after=constructor', '--not-after=+8000y']
+    for (const option of none) {
+      const { code, stderr } = await encrypt(['--with-key=null', option, at('plain'), '-'])
+      expect({ code, stderr }).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/not a time/),
+      })
+    }
+    const environment = { SOURCE_DATE_EPOCH: `${2 ** 53 - 1}` }
+    const beyond = await encrypt(['--with-key=null', at('plain'), '-'], { environment })
+    expect(beyond).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/more than a credential/),
+    })
     const wrong = await encrypt(['--with-key=null', '--timestamp=soon', at('plain'), '-'])
     expect(wrong).toMatchObject({ code: 2, stdout: '' })
     const late = await encrypt(['--with-key=null', '--not-after=@1', at('plain'), '-'])

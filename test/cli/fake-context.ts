@@ -11,6 +11,8 @@ export interface FakeOptions {
   readonly now?: Date
   /** Ctrl-C was pressed before the work begins. */
   readonly interrupted?: boolean
+  /** Ctrl-C while the work is done. */
+  readonly signal?: AbortSignal
   /** What is on standard input. */
   readonly input?: Uint8Array
   /** What is answered to a question at the terminal. */
@@ -25,7 +27,11 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
   const written = { stdout: '', stderr: '' }
   const output = (name: 'stdout' | 'stderr'): Output => ({
     write: (text) => {
-      written[name] += typeof text === 'string' ? text : Buffer.from(text).toString()
+      written[name] += text
+    },
+    deliver: async (content) => {
+      written[name] += typeof content === 'string' ? content : Buffer.from(content).toString()
+      return true
     },
     isTerminal: options.terminal ?? false,
     columns: 80,
@@ -37,10 +43,14 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
     cwd: options.cwd ?? '/nowhere',
     now: () => options.now ?? new Date('2026-11-20T12:00:00Z'),
     random: (size) => new Uint8Array(randomBytes(size)),
-    interrupts: () => (options.interrupted ? AbortSignal.abort() : new AbortController().signal),
+    interrupts: () =>
+      options.interrupted ? AbortSignal.abort() : (options.signal ?? new AbortController().signal),
     readInput: async (maximum) => {
       const input = options.input ?? new Uint8Array(0)
       return input.length > maximum ? undefined : input.slice()
+    },
+    async *openInput() {
+      if (options.input !== undefined) yield options.input.slice()
     },
     written,
     ...(options.passphrase !== undefined && {

@@ -1,5 +1,6 @@
 import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { buildImage, signingWith } from '../images/fixtures.ts'
 import { makeTestKey } from '../keys/test-keys.ts'
@@ -76,10 +77,83 @@ describe.each([[[]], [['--no-verify-data']]])('many images at once, %j', (args) 
     expect(reports.map(({ action }) => action)).toEqual(['replaced', 'unchanged', 'replaced'])
   })
 
-  test('are as they were where nothing was begun', async () => {
+  test('are as they were where nothing was begun, and that is said', async () => {
     const before = readFileSync(at('0.raw'))
-    const { code } = await resign(NAMES, args, { interrupted: true })
-    expect(code).not.toBe(0)
+    const { code, stdout, stderr } = await resign(NAMES, [...args, '--json'], { interrupted: true })
+    expect([code, stderr]).toEqual([
+      130,
+      `extsign: interrupted; 0 of ${COUNT} done, the others are as they were; the same command does the rest\n`,
+    ])
+    expect(JSON.parse(stdout)).toEqual(NAMES.map((name) => left(name)))
     for (const name of NAMES) expect(readFileSync(at(name)).equals(before)).toBe(true)
+  })
+})
+
+const left = (name: string) => ({
+  image: at(name),
+  error: { code: 'INTERRUPTED', message: 'interrupted before it was changed' },
+})
+
+/** Aborts as soon as an image is not what it was. */
+async function abortWhenChanged(path: string, controller: AbortController): Promise<void> {
+  const before = readFileSync(path)
+  while (readFileSync(path).equals(before)) await setImmediate()
+  controller.abort()
+}
+
+/** Each image is as it was or signed by the new key, and the report says which. */
+function expectTold(stdout: string, before: Buffer): number {
+  const reports: { image: string; action?: string }[] = JSON.parse(stdout)
+  expect(reports.map(({ image }) => image)).toEqual(NAMES.map(at))
+  for (const { image, action } of reports) {
+    expect([image, readFileSync(image).equals(before)]).toEqual([image, action === undefined])
+  }
+  return reports.filter(({ action }) => action === 'replaced').length
+}
+
+describe('an interruption in between', () => {
+  test('ends resign, which says what is done; the same command does the rest', async () => {
+    const before = readFileSync(at('0.raw'))
+    const controller = new AbortController()
+    const old = ['--old-certificate', at('old.crt'), '--json']
+    const [{ code, stdout, stderr }] = await Promise.all([
+      resign(NAMES, old, { signal: controller.signal }),
+      abortWhenChanged(at('1.raw'), controller),
+    ])
+    expect(code).toBe(130)
+    const done = expectTold(stdout, before)
+    expect(stderr).toContain(`interrupted; ${done} of ${COUNT} done`)
+    expect(done).toBeGreaterThan(0)
+    expect(done).toBeLessThan(COUNT)
+    const again = await resign(NAMES, old)
+    expect([again.code, again.stderr]).toEqual([0, ''])
+    const actions: { action: string }[] = JSON.parse(again.stdout)
+    expect(actions.filter(({ action }) => action === 'replaced')).toHaveLength(COUNT - done)
+  })
+
+  test('ends attach, which says what is done; the same command does the rest', async () => {
+    const before = readFileSync(at('0.raw'))
+    const [request, response] = [at('request.json'), at('response.json')]
+    const key = ['--private-key', at('new.key'), '--certificate', at('new.crt')]
+    const root = ['--root', folder]
+    await extsign(['request', ...NAMES.map(at), ...root, '-o', request, '--quiet'])
+    await extsign(['sign', request, '-o', response, ...key, '--quiet'])
+    const by = ['--certificate', at('new.crt'), '--old-certificate', at('old.crt'), '--threads=0']
+    const command = ['attach', response, ...root, ...by, '--json']
+    const controller = new AbortController()
+    const [{ code, stdout, stderr }] = await Promise.all([
+      extsign(command, { signal: controller.signal }),
+      abortWhenChanged(at('3.raw'), controller),
+    ])
+    expect(code).toBe(130)
+    const done = expectTold(stdout, before)
+    expect(stderr).toContain(`interrupted; ${done} of ${COUNT} done`)
+    expect(done).toBeGreaterThan(0)
+    expect(done).toBeLessThan(COUNT)
+    const again = await extsign(command)
+    expect([again.code, again.stderr]).toEqual([0, ''])
+    const actions: { action: string }[] = JSON.parse(again.stdout)
+    expect(actions.filter(({ action }) => action === 'unchanged')).toHaveLength(done)
+    expect(actions.filter(({ action }) => action === 'replaced')).toHaveLength(COUNT - done)
   })
 })

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { formatTime, parseTime, toMicroseconds } from '../../src/credentials/time.ts'
+import { formatTime, LAST_TIME, parseTime, toMicroseconds } from '../../src/credentials/time.ts'
+
+const OBJECT_NAMES = Object.getOwnPropertyNames(Object.prototype)
 
 /** 2026-11-20 15:04:05.678901 UTC. */
 const NOW = 1_795_187_045_678_901n
@@ -26,6 +28,16 @@ test.each([
   ['+90', '2026-11-20T15:05:35.678Z'],
   ['-1d', '2026-11-19T15:04:05.678Z'],
   ['2 days ago', '2026-11-18T15:04:05.678Z'],
+  ['1 week left', '2026-11-27T15:04:05.678Z'],
+  ['+1 h 30', '2026-11-20T16:04:35.678Z'],
+  ['+.5s', '2026-11-20T15:04:06.178Z'],
+  // More microseconds than numbers of JavaScript keep exactly.
+  ['+300y', '2326-11-23T15:04:05.678Z'],
+  ['+7972y', '9999-01-19T15:04:05.678Z'],
+  ['9999-12-30 23:59:59 UTC', '9999-12-30T23:59:59Z'],
+  ['@253402214400', '9999-12-31T00:00:00Z'],
+  ['@18446744073708', '@18446744073708'],
+  ['2027-01-01 12:00:00.1234567 UTC', '2027-01-01T12:00:00.123Z'],
 ])('%j is %s', (text, expected) => {
   expect(iso(text)).toBe(expected)
 })
@@ -33,7 +45,13 @@ test.each([
 test('parts of seconds are kept', () => {
   expect(parseTime('@1.5', NOW)).toBe(1_500_000n)
   expect(parseTime('@1.000001', NOW)).toBe(1_000_001n)
+  expect(parseTime('@1.1234567', NOW)).toBe(1_123_456n)
+  expect(parseTime('@.5', NOW)).toBe(500_000n)
   expect(parseTime('+1us', NOW)).toBe(NOW + 1n)
+  // The micro sign and the Greek letter.
+  expect(parseTime('+1\u00b5s', NOW)).toBe(NOW + 1n)
+  expect(parseTime('+1\u03bcs', NOW)).toBe(NOW + 1n)
+  expect(parseTime('@18446744073709.551614', NOW)).toBe(LAST_TIME)
   expect(parseTime('now', NOW)).toBe(NOW)
 })
 
@@ -59,8 +77,24 @@ test.each([
   '+1h x',
   '-100y',
   '@-1',
-  '@1.1234567',
+  // The number that means no time, and what would begin again at 1970.
+  '@18446744073709.551615',
+  '@18446744073710',
+  '@18446744075509',
   '@999999999999999',
+  `@${'9'.repeat(200)}`,
+  `+${'9'.repeat(9999)}`,
+  '+7973y',
+  '+1000000y',
+  '9999-12-31 UTC',
+  '10000-01-01 UTC',
+  '+1e3',
+  '+5.',
+  '@',
+  '+5s ago',
+  '1970-01-01 00:00 +0100',
+  ...OBJECT_NAMES,
+  ...OBJECT_NAMES.map((name) => `+1${name}`),
   '2027-02-29 UTC',
   '2027-13-01',
   '2027-1-1',

@@ -61,11 +61,12 @@ test('the file of a writer that lives stays', async () => {
 test('files that only look alike stay', async () => {
   const work = newFolder('alike')
   const dead = 2 ** 22 + 1
+  const system = '00000000-00000000-00000000'
   const names = [
-    `.hello.raw.00000000-${dead}-0.partial`,
+    `.hello.raw.${system}-${dead}-1-0.partial`,
     '.hello.raw.partial',
     `.hello.raw.${dead}.partial`,
-    '.other.raw.00000000-1-0.partial',
+    `.other.raw.${system}-1-1-0.partial`,
   ]
   for (const name of names) writeFileSync(join(work, name), '')
   const output = await createOutput(join(work, 'hello.raw'))

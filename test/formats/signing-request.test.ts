@@ -8,9 +8,11 @@ import {
   parseSigningResponse,
   type RequestItem,
 } from '../../src/formats/signing-request.ts'
+import { extendPolicyPcr } from '../../src/formats/tpm2/policy.ts'
 
 const text = (value: string) => new TextEncoder().encode(value)
-const policy = new Uint8Array(32).fill(7)
+const values = new Map([[11, new Uint8Array(32).fill(7)]])
+const policy = extendPolicyPcr(new Uint8Array(32), { bank: 'sha256', values })
 const ITEMS: readonly RequestItem[] = [
   {
     purpose: 'verity-root-hash',
@@ -23,9 +25,8 @@ const ITEMS: readonly RequestItem[] = [
     payload: policy,
     subject: 'linux',
     path: 'linux.efi',
-    bank: 'sha256',
-    pcrs: [11],
     policy,
+    evidence: { bank: 'sha256', values },
     phase: 'enter-initrd',
     profiles: [0, 1],
   },
@@ -78,11 +79,21 @@ describe('an item is refused with what is wrong', () => {
   })
 
   test.each([
-    ['purpose', 'verity-root-hash', /item 2 payload is not the 64 digits/],
+    ['purpose', 'verity-root-hash', /item 2 payload: .* the 64 hexadecimal digits/],
     ['bank', 'md5', /item 2 bank/],
     ['pol', '07', /item 2 pol/],
-    ['pol', '08'.repeat(32), /item 2 payload is not that of pol/],
-    ['ref', 'initrd', /item 2 payload is not that of pol and ref/],
+    ['pol', '08'.repeat(32), /item 2 pol is not the policy of bank, pcrs and values/],
+    ['ref', 'initrd', /item 2 payload: .* the digest of the policy, and that of its reference/],
+    ['ref', '', /item 2 payload: .* text of 1 to 4096 characters/],
+    ['ref', 'a\nb', /item 2 payload: .* text of 1 to 4096 characters/],
+    ['ref', '0123456789abcdef'.repeat(4), /item 2 payload: .* and no root hash/],
+    ['ref', 7, /item 2 ref/],
+    ['values', undefined, /item 2 values/],
+    ['values', [], /item 2 values/],
+    ['values', ['0x'], /item 2 values/],
+    ['values', ['08'.repeat(32)], /item 2 payload: .* the digest of the policy/],
+    ['values', ['08'.repeat(20)], /item 2 payload: .* PCR 11 has 20 bytes, sha256 has 32/],
+    ['approval', { publicKey: 'AA==', signature: 'AA==' }, /item 2 approval: only agents/],
     ['phase', undefined, /item 2 phase/],
     ['pcrs', [24], /item 2 pcrs/],
     ['pcrs', 'x', /item 2 pcrs/],

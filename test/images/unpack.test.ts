@@ -8,7 +8,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -18,7 +17,7 @@ import { toHex } from '../../src/bytes/hex.ts'
 import { bytesSource } from '../../src/bytes/source.ts'
 import { encodeUtf8 } from '../../src/bytes/utf8.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
-import { makePartialFolder } from '../../src/files/partial.ts'
+import { newPartialPath } from '../../src/files/partial.ts'
 import { openErofs } from '../../src/formats/erofs/index.ts'
 import { FILE_TYPE, LAYOUT, S_IFDIR, S_IFLNK } from '../../src/formats/erofs/layout.ts'
 import { buildExtension } from '../../src/images/build.ts'
@@ -210,11 +209,12 @@ describe('nothing is left behind', () => {
 
   test('by an earlier run that was killed', async () => {
     const place = workplace()
-    const partial = await makePartialFolder(join(place, 'out'))
-    writeFile(join(partial, 'usr/closed/file'), 'half')
-    chmodSync(join(partial, 'usr/closed'), 0)
     // As if of a process that is no more.
-    renameSync(partial, partial.replace(`-${process.pid}-`, '-2000000000-'))
+    const partial = newPartialPath(join(place, 'out')).replace(`-${process.pid}-`, '-2000000000-')
+    mkdirSync(partial, { mode: 0o700 })
+    const content = join(partial, 'extsign-content')
+    writeFile(join(content, 'usr/closed/file'), 'half')
+    chmodSync(join(content, 'usr/closed'), 0)
     await unpack(place, readVector('plain'))
     expect(readdirSync(place).sort()).toEqual(['image', 'out'])
   })

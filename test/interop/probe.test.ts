@@ -6,7 +6,12 @@ import { describe, expect, test } from 'vitest'
 import { openFileSource } from '../../src/files/file-source.ts'
 import { type Probe, probe } from '../../src/formats/probe/index.ts'
 import { readVector } from '../formats/erofs/vectors.ts'
-import { CONTENT_MAGICS, CONTENT_SAMPLES, type ContentSample } from '../support/content-samples.ts'
+import {
+  CONTENT_LOOKALIKES,
+  CONTENT_MAGICS,
+  CONTENT_SAMPLES,
+  type ContentSample,
+} from '../support/content-samples.ts'
 import { outputInTree } from '../support/reference-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available } from '../support/tools.ts'
@@ -27,7 +32,7 @@ done`
 describe.runIf(available('root', 'tree:trixie', 'tree:sid'))('libblkid', () => {
   const folder = temporaryFolder()
   const files = join(folder, 'files')
-  const cases = [...CONTENT_SAMPLES, ...CONTENT_MAGICS].flatMap((sample) => [
+  const cases = [...CONTENT_SAMPLES, ...CONTENT_MAGICS, ...CONTENT_LOOKALIKES].flatMap((sample) => [
     ...(sample.size === undefined || sample.size <= FLOPPY ? [{ ...sample, of: 'few' }] : []),
     { ...sample, size: Math.max(sample.size ?? 0, 2 * 1024 * 1024), of: 'many' },
   ])

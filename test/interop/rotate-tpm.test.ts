@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toBase64 } from '../../src/bytes/base64.ts'
 import { toHex } from '../../src/bytes/hex.ts'
 import { extendPolicyPcr } from '../../src/formats/tpm2/policy.ts'
-import { extsign } from '../support/extsign.ts'
+import { extsign, runExtsign } from '../support/extsign.ts'
 import { policyKeyFingerprint, policyPlan, writePolicyKeys } from '../support/policy-keys.ts'
 import { GENERATIONS } from '../support/reference-trees.ts'
 import { type SoftwareTpm, startTpm } from '../support/swtpm.ts'
@@ -73,14 +73,23 @@ tpm2-signature = "signature.json"
     return status === 0 ? stdout : undefined
   }
 
+  const rotate = (...args: string[]) =>
+    extsign(['rotate', at('rotate.toml'), '--allow-commands', ...args])
+
   test('opens with both keys approved of, and after the old one has left with the new', () => {
     expect(open('sealed/db')).toBe(SECRET)
-    expect(extsign(['rotate', at('rotate.toml')])).toContain('2 steps done')
+    // The TPM is behind a socket, which a plan has to be allowed to name.
+    const refused = runExtsign(['rotate', at('rotate.toml')])
+    expect(refused.status).toBe(2)
+    expect(refused.stderr).toContain('it speaks to a TPM behind a socket')
+    const unasked = runExtsign(['rotate', at('rotate.toml'), '--check'])
+    expect(unasked.stdout).toMatch(/db: cannot be told; .*it speaks to a TPM behind a socket/)
+    expect(rotate()).toContain('2 steps done')
     expect([open('before'), open('sealed/db')]).toEqual([SECRET, SECRET])
     expect(readFileSync(at('sealed/db'))).not.toEqual(readFileSync(at('before')))
-    expect(extsign(['rotate', at('rotate.toml')])).toContain('0 steps done')
-    expect(extsign(['rotate', at('rotate.toml'), '--finish'])).toContain('1 step done')
+    expect(rotate()).toContain('0 steps done')
+    expect(rotate('--finish')).toContain('1 step done')
     expect([open('before'), open('sealed/db')]).toEqual([undefined, SECRET])
-    expect(extsign(['rotate', at('rotate.toml'), '--check'])).toContain('nothing of 2 carries')
+    expect(rotate('--check')).toContain('nothing of 2 carries')
   })
 })

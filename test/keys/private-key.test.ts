@@ -148,12 +148,14 @@ describe('a signer from files', () => {
     })
     const request = {
       purpose: 'verity-root-hash',
-      payload: bytes('message'),
+      payload: bytes('0123456789abcdef'.repeat(4)),
       digest: 'sha256',
       subject: 'hello',
     } as const
     expect((await signer.sign(request))[0]).toBe(0x30)
     expect(signer.certificate.der).toEqual(ec.certificate)
+    const message = { ...request, payload: bytes('message') }
+    await expect(signer.sign(message)).rejects.toThrow(/must be the 64 hexadecimal digits/)
     signer.forget()
     await expect(signer.sign(request)).rejects.toThrow('was dropped')
   })

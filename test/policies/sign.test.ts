@@ -1,4 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/bytes/hex.ts'
@@ -65,6 +72,7 @@ describe('signing', () => {
       payload: sha512.entry.policy,
       digest: 'sha256',
       subject: 'linux.efi',
+      policy: { bank: 'sha512', values: new Map([[11, new Uint8Array(64)]]) },
     })
   })
 
@@ -189,6 +197,21 @@ describe('placing', () => {
     await uki.close()
     expect(readFileSync(path('own.efi')).includes('"sig": "')).toBe(true)
   })
+
+  test.runIf(process.platform !== 'win32')(
+    'in its own place, it keeps its mode and the link that leads to it',
+    async () => {
+      writeUki(path('linked.efi'), [room()])
+      chmodSync(path('linked.efi'), 0o600)
+      symlinkSync('linked.efi', path('link.efi'))
+      const { uki, profiles } = await sign('link.efi')
+      await placeSignatures(uki, profiles, { output: path('link.efi'), force: true })
+      await uki.close()
+      expect(readlinkSync(path('link.efi'))).toBe('linked.efi')
+      expect(statSync(path('linked.efi')).mode & 0o777).toBe(0o600)
+      expect(readFileSync(path('linked.efi')).includes('"sig": "')).toBe(true)
+    },
+  )
 
   test('leaves the blanks out where only that fits', async () => {
     writeUki(path('wide.efi'), [room()])

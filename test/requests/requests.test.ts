@@ -1,4 +1,15 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { encodeSignedData } from '../../src/formats/pkcs7/encode.ts'
@@ -245,6 +256,129 @@ describe('nothing is attached', () => {
   })
 })
 
+/** As `extsign attach` without --certificate: the response says whose it is. */
+async function attachUnnamed(root: string, response: SigningResponseFile) {
+  const results = []
+  for (const group of checkResponse(response)) {
+    results.push(await attachGroup(group, { root, response, seed: SEED, threads: 0 }))
+  }
+  return results
+}
+
+describe('without a certificate that was named, a response', () => {
+  test('signs what is not signed yet, and renews its own', async () => {
+    const root = newFolder()
+    const paths = ['hello.sysext.raw', 'linux.efi']
+    const response = await respond(root, paths)
+    expect(await attachUnnamed(root, response)).toMatchObject([
+      { action: 'added' },
+      { action: 'placed' },
+    ])
+    expect(await attachUnnamed(root, response)).toMatchObject([
+      { action: 'unchanged' },
+      { action: 'placed' },
+    ])
+  })
+
+  test('replaces no signature of another', async () => {
+    const root = newFolder()
+    await attach(root, await respond(root, ['hello.sysext.raw', 'linux.efi']))
+    for (const [path, error] of [
+      ['hello.sysext.raw', 'ImageError'],
+      ['linux.efi', 'PolicyError'],
+    ] as const) {
+      const before = readFileSync(join(root, path))
+      const response = await respond(root, [path], other)
+      await expect(attachUnnamed(root, response)).rejects.toThrow(
+        expect.objectContaining({
+          name: error,
+          code: 'SIGNED',
+          hint: expect.stringMatching(/--certificate/),
+        }),
+      )
+      expect(readFileSync(join(root, path)).equals(before)).toBe(true)
+      await attach(root, response, other)
+    }
+  })
+
+  test('replaces none in the name of the signer by another key', async () => {
+    const root = newFolder()
+    await attach(root, await respond(root, ['hello.sysext.raw']))
+    const twin = makeTestKey('rsa2048', serial(1))
+    await expect(
+      attachUnnamed(root, await respond(root, ['hello.sysext.raw'], twin)),
+    ).rejects.toThrow(expect.objectContaining({ code: 'SIGNED' }))
+  })
+
+  test('replaces none in the command either', async () => {
+    const root = newFolder()
+    await attach(root, await respond(root, ['hello.sysext.raw']))
+    const response = formatSigningResponse(await respond(root, ['hello.sysext.raw'], other))
+    writeFileSync(join(root, 'response.json'), response)
+    writeFileSync(join(root, 'other.crt'), other.certificatePem)
+    const args = ['attach', join(root, 'response.json'), '--root', root]
+    const refused = await extsign(args)
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toMatch(/--certificate/)
+    const named = await extsign([...args, '--certificate', join(root, 'other.crt')])
+    expect(named).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('symbolic links', () => {
+  const paths = ['hello.sysext.raw', 'linux.efi']
+
+  test.each(paths)('that lead out of the root are refused: %s', async (path) => {
+    const root = newFolder()
+    const response = await respond(root, [path])
+    const outside = newFolder()
+    const before = readFileSync(join(outside, path))
+    for (const link of [join(root, path), join(root, 'folder')]) {
+      renameSync(link === join(root, path) ? link : join(root, path), `${link}.away`)
+      symlinkSync(link === join(root, path) ? join(outside, path) : outside, link)
+      const [item, ...rest] = response.items
+      const moved = link.endsWith('folder') ? `folder/${path}` : path
+      const items = [item!, ...rest].map((each) => ({ ...each, path: moved }) as SignedItem)
+      for (const dryRun of [false, true]) {
+        const [group] = checkResponse({ ...response, items })
+        const attaching = attachGroup(group!, { root, response, dryRun, threads: 0 })
+        await expect(attaching).rejects.toThrow(expect.objectContaining({ code: 'OUTSIDE_ROOT' }))
+      }
+    }
+    expect(readFileSync(join(outside, path)).equals(before)).toBe(true)
+    expect(readdirSync(outside).some((name) => name.startsWith('.'))).toBe(false)
+  })
+
+  test.each(paths)('that stay inside lead to the new file, with its mode: %s', async (path) => {
+    const root = newFolder()
+    const response = await respond(root, [path])
+    renameSync(join(root, path), join(root, 'target'))
+    symlinkSync('target', join(root, path))
+    chmodSync(join(root, 'target'), 0o600)
+    const before = readFileSync(join(root, 'target'))
+    await attach(root, response)
+    expect(lstatSync(join(root, path)).isSymbolicLink()).toBe(true)
+    expect(readFileSync(join(root, 'target')).equals(before)).toBe(false)
+    expect(statSync(join(root, 'target')).mode & 0o777).toBe(0o600)
+  })
+
+  test('a signature beside the image is not replaced outside of the root', async () => {
+    const root = newFolder()
+    const outside = newFolder()
+    const name = 'sidecars.sysext.raw'
+    await buildImage(root, name, FILES, { signing: signingWith(rsa), sidecars: true })
+    const sidecar = join(root, 'sidecars.sysext.roothash.p7s')
+    renameSync(sidecar, join(outside, 'p7s'))
+    symlinkSync(join(outside, 'p7s'), sidecar)
+    const before = readFileSync(join(root, name))
+    const response = await respond(root, [name], other)
+    await expect(attach(root, response, other)).rejects.toThrow(
+      expect.objectContaining({ code: 'OUTSIDE_ROOT' }),
+    )
+    expect(readFileSync(join(root, name)).equals(before)).toBe(true)
+  })
+})
+
 describe('nothing is signed', () => {
   test('for a purpose that is not wanted', async () => {
     const root = newFolder()
@@ -264,7 +398,7 @@ describe('nothing is signed', () => {
     const item = { purpose: 'pcr-policy', payload, subject: 'x', path: 'x' } as never
     const options = { signer: signerOf(rsa), purposes: PURPOSES }
     await expect(signRequest({ request: { items: [item] }, ...options })).rejects.toThrow(
-      /must be the 32 or 64 bytes of a policy/,
+      /beside the values of its PCRs/,
     )
   })
 

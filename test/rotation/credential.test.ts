@@ -1,11 +1,16 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openCredential } from '../../src/credentials/open.ts'
 import { type SealOptions, sealCredential } from '../../src/credentials/seal.ts'
+import { parseCredentialFile } from '../../src/formats/credential/credential-file.ts'
 import { decodeCredential } from '../../src/formats/credential/decode.ts'
-import { formatCredential, parseCredentialText } from '../../src/formats/credential/text.ts'
+import {
+  formatCredential,
+  formatUnitSetting,
+  parseCredentialText,
+} from '../../src/formats/credential/text.ts'
 import { parseStorageKey } from '../../src/formats/tpm2/storage-key.ts'
 import { type CredentialTurn, credentialCarrier } from '../../src/rotation/credential.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -84,6 +89,85 @@ test.each([
   writeFileSync(path, text)
   await expect(carrierOf(path).examine()).rejects.toThrow(message)
   await expect(carrierOf(path).move('new')).rejects.toThrow(message)
+})
+
+describe('of a unit', () => {
+  const seal = (host: Uint8Array, name: string) =>
+    sealCredential({ name, ...TIMES, secret: new Uint8Array(SECRET), host, random }).credential
+  const unit = (...settings: string[]) => {
+    const path = join(mkdtempSync(join(parent, 'unit-')), 'app.service')
+    const text = `# caf\xe9\r\n[Service]\r\nExecStart=/bin/true\n${settings.join('# between\n')}\n[Install]\nWantedBy=x\n`
+    writeFileSync(path, Buffer.from(text, 'latin1'), { mode: 0o640 })
+    return path
+  }
+  const setting = (host: Uint8Array, name: string, unitName = name) =>
+    formatUnitSetting(unitName, seal(host, name))
+  const opened = async (path: string, host: Uint8Array) => {
+    const { credentials } = parseCredentialFile(readFileSync(path))
+    return Promise.all(
+      credentials.map(async ({ bytes, setting }) => {
+        const options = { credential: bytes, acceptNull: false, host: async () => host }
+        const { name, secret } = await openCredential(options)
+        return [setting?.unitName, name, Buffer.from(secret).toString()]
+      }),
+    )
+  }
+  /** What is no base64 in its lines. */
+  const around = (path: string) =>
+    readFileSync(path, 'latin1').replaceAll(/(?<=^ +)[A-Za-z0-9+/=]+(?=(?: \\)?$)/gm, '')
+
+  test('is sealed anew where it is, with everything else as it was', async () => {
+    const path = unit(setting(oldHost, 'db'), setting(oldHost, 'a%b'))
+    const before = around(path)
+    const carrier = carrierOf(path)
+    expect(await carrier.examine()).toEqual({ state: 'old' })
+    await carrier.move('new')
+    expect(await carrier.examine()).toEqual({ state: 'new' })
+    expect(around(path)).toBe(before)
+    expect(statSync(path).mode & 0o777).toBe(0o640)
+    expect(await opened(path, newHost)).toEqual([
+      ['db', 'db', 'hunter2'],
+      ['a%b', 'a%b', 'hunter2'],
+    ])
+  })
+
+  test('is left as it is where it carries the new key already', async () => {
+    const path = unit(setting(newHost, 'one'), setting(oldHost, 'two'))
+    const first = parseCredentialFile(readFileSync(path)).credentials[0]?.bytes
+    expect(await carrierOf(path).examine()).toEqual({
+      state: 'old',
+      note: '1 of 2 credentials carry the new key',
+    })
+    await carrierOf(path).move('new')
+    expect(parseCredentialFile(readFileSync(path)).credentials[0]?.bytes).toEqual(first)
+    expect(await opened(path, newHost)).toHaveLength(2)
+  })
+
+  test('moves with all the others or not at all', async () => {
+    const path = unit(setting(oldHost, 'db'), setting(random(64), 'other'))
+    const before = readFileSync(path)
+    expect(await carrierOf(path).examine()).toEqual({
+      state: 'neither',
+      note: expect.stringMatching(/^line \d+: the key does not fit/),
+    })
+    await expect(carrierOf(path).move('new')).rejects.toThrow('the key does not fit')
+    expect(readFileSync(path)).toEqual(before)
+  })
+
+  test('that systemd refuses for its name is moved, and said', async () => {
+    const path = unit(setting(oldHost, 'db', 'database'))
+    expect(await carrierOf(path).examine()).toEqual({
+      state: 'old',
+      note: "line 4: it is called 'db' inside and 'database' in the unit: systemd refuses it",
+    })
+    await carrierOf(path).move('new')
+    expect(await opened(path, newHost)).toEqual([['database', 'db', 'hunter2']])
+  })
+
+  test('that has none is an error', async () => {
+    const path = unit('SetCredential=x:y\nLoadCredentialEncrypted=a:b\n')
+    await expect(carrierOf(path).examine()).rejects.toThrow('no credential is in this unit')
+  })
 })
 
 describe('for a TPM that is somewhere else', () => {

@@ -1,10 +1,21 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { journalPath } from '../../src/files/pending-change.ts'
+import { besidePath } from '../../src/files/beside.ts'
+import { ownIdentity } from '../../src/files/process-identity.ts'
 import { encodeChangeJournal } from '../../src/formats/change-journal.ts'
 import { verifyImage } from '../../src/images/verify.ts'
 import { type ImageTurn, imageCarrier } from '../../src/rotation/image.ts'
+import { planRotation } from '../../src/rotation/plan.ts'
+import { runRotation } from '../../src/rotation/run.ts'
 import { buildImage, certificateOf, mutate, signingWith } from '../images/fixtures.ts'
 import { makeTestKey } from '../keys/test-keys.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -131,7 +142,7 @@ test('a change that was interrupted is finished without the key', async () => {
   )
   const sizes = { oldSize: before.length, newSize: after.length }
   const changes = [{ offset: first, bytes: bytes!, old: previous! }]
-  writeFileSync(journalPath(half), encodeChangeJournal({ ...sizes, changes }))
+  writeFileSync(besidePath(half, 'change'), encodeChangeJournal({ ...sizes, changes }))
   // Disks write sectors.
   mutate(half, half, (image) => image.set(bytes!.subarray(0, 512 - (first % 512)), first))
   expect(await imageCarrier(half, keyless).examine()).toEqual({
@@ -140,5 +151,32 @@ test('a change that was interrupted is finished without the key', async () => {
   })
   await imageCarrier(half, keyless).move('new')
   expect(readFileSync(half)).toEqual(after)
-  expect(existsSync(journalPath(half))).toBe(false)
+  expect(existsSync(besidePath(half, 'change'))).toBe(false)
+})
+
+test('what a killed run has left beside an image that is new is removed', async () => {
+  const path = copy('tidy')
+  const carrier = imageCarrier(path, turn)
+  await carrier.move('new')
+  const [before, after] = [readFileSync(at('old.raw')), readFileSync(path)]
+  const first = before.findIndex((byte, index) => byte !== after[index])
+  const last = before.findLastIndex((byte, index) => byte !== after[index]) + 1
+  const [old, bytes] = [before, after].map((image) => new Uint8Array(image.subarray(first, last)))
+  const sizes = { oldSize: before.length, newSize: after.length }
+  const changes = [{ offset: first, bytes: bytes!, old: old! }]
+  const dead = ownIdentity().replace(/-[0-9]+-[0-9]+$/, '-2000000000-1')
+  const leave = (journal: boolean) => {
+    symlinkSync(`extsign-lock-1 ${dead} 00 host`, besidePath(path, 'lock'))
+    if (!journal) return
+    writeFileSync(besidePath(path, 'change'), encodeChangeJournal({ ...sizes, changes }))
+  }
+  for (const journal of [true, false]) {
+    leave(journal)
+    const plan = await planRotation({ carriers: [imageCarrier(path, keyless)], keepOld: false })
+    expect(plan.steps).toEqual([])
+    expect(readdirSync(at('tidy'))).toHaveLength(journal ? 3 : 2)
+    await runRotation(plan)
+    expect(readdirSync(at('tidy'))).toEqual(['old.raw'])
+    expect(readFileSync(path)).toEqual(after)
+  }
 })

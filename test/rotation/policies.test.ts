@@ -8,6 +8,7 @@ import { parsePcrSignatures } from '../../src/formats/pcr-signature.ts'
 import { appendPcrSignatures, policyPayload } from '../../src/formats/pcr-signature-document.ts'
 import { isPolicySignatureValid, policyKeyOfDer } from '../../src/keys/policy-key.ts'
 import type { SigningRequest } from '../../src/keys/signer.ts'
+import { policyOf } from '../../src/policies/policy.ts'
 import { signPolicies } from '../../src/policies/sign.ts'
 import { policyCarrier } from '../../src/rotation/policies.ts'
 import { certificateOf, signingWith } from '../images/fixtures.ts'
@@ -24,16 +25,10 @@ const [old, current, other] = ['old', 'new', 'other'].map((name) => {
 }) as [Signing, Signing, Signing]
 type Signing = Parameters<typeof signPolicies>[1]
 
-const policy = (byte: number, reference?: string) => ({
-  bank: 'sha256' as const,
-  entry: {
-    pcrMask: 1 << 11,
-    fingerprint: undefined,
-    reference,
-    policy: new Uint8Array(32).fill(byte),
-    signature: undefined,
-  },
-})
+const policy = (byte: number, reference?: string) => {
+  const values = new Map([[11, new Uint8Array(32).fill(byte)]])
+  return policyOf({ bank: 'sha256', values }, { reference })
+}
 const POLICIES = [policy(1), policy(2), policy(2, 'initrd')]
 
 const signed = async (by: Signing, policies = POLICIES) =>
@@ -110,12 +105,12 @@ test('where there is no room for both, one takes the place of the other', async 
 })
 
 test('what ukify 257 signed with another hash is signed as it should have been', async () => {
-  const digest = { bank: 'sha384', entry: policy(3).entry } as const
+  const digest = policyOf({ bank: 'sha384', values: new Map([[11, new Uint8Array(48)]]) })
   const { fingerprint } = old.publicKey
   const options = { key: oldKey.key, padding: constants.RSA_PKCS1_PADDING }
   const signature = new Uint8Array(sign('sha384', policyPayload(digest.entry), options))
   const entry = { ...digest.entry, fingerprint, signature }
-  const path = write(appendPcrSignatures({}, [{ bank: 'sha384', entry }]))
+  const path = write(appendPcrSignatures({}, [{ bank: 'sha384' as const, entry }]))
   expect(await carrierOf(path).examine()).toEqual({ state: 'old' })
   await carrierOf(path).move('new')
   const [found] = parsePcrSignatures(readFileSync(path)).get('sha384') ?? []

@@ -16,6 +16,7 @@ function fake(path: string, state: KeyState, { holdsBoth = false, fails = false 
     holdsBoth,
     state,
     examine: async () => ({ state: carrier.state }),
+    tidy: async () => undefined,
     async move(to) {
       if (fails) throw new KeyError('MISMATCH', `${path} does not move`, { hint: 'push' })
       carrier.state = to
@@ -99,7 +100,10 @@ test('an interruption ends it between two steps', async () => {
     signal: controller.signal,
     onResult: () => controller.abort(),
   })
-  expect(results.map(({ path }) => path)).toEqual(['a'])
+  expect(results.map(({ path, outcome }) => [path, outcome])).toEqual([
+    ['a', 'done'],
+    ['b', 'interrupted'],
+  ])
   expect(carriers.map(({ state }) => state)).toEqual(['new', 'old'])
 })
 

@@ -204,6 +204,12 @@ export const CONTENT_SAMPLES: readonly ContentSample[] = [
       [0x801c, 9, 2],
     ),
   },
+  { name: 'iso9660', put: put([0x8000, '\x01CD001']) },
+  {
+    name: 'iso9660 whose sixteenth descriptor is primary',
+    put: put([0x8001, 'CD001'], [0xf800, 1]),
+  },
+  { name: 'iso9660 of High Sierra', put: put([0x8008, '\x01CDROM']) },
   { name: 'hpfs', put: put([0x2000, '\x49\xe8\x95\xf9'], [0x2200, '\x49\x18\x91\xf9']) },
   { name: 'ufs 1', put: put([8 * KIB + 1372, 0x00011954]) },
   { name: 'ufs 2', size: 512 * KIB, put: put([64 * KIB + 1372, 0x19540119, 4, true]) },
@@ -279,6 +285,7 @@ export const CONTENT_MAGICS: readonly ContentSample[] = [
   { name: 'drbd', size: 2 * MIB, put: put([-4096 + 60, '\x83\x74\x02\x6b']) },
   { name: 'drbdmanage_control_volume', put: put([0, '$DRBDmgr=q']) },
   { name: 'BitLocker since Windows 7', put: put([0, '\xeb\x58\x90-FVE-FS-']) },
+  { name: 'ubi with a wrong checksum', size: 2 * MIB, put: put([0, 'UBI#']) },
   { name: 'xfs', put: put([0, 'XFSB']) },
   { name: 'exfs', put: put([0, 'EXFS']) },
   { name: 'udf', put: put([0x8001, 'BEA01'], [0x8801, 'NSR02']) },
@@ -290,4 +297,20 @@ export const CONTENT_MAGICS: readonly ContentSample[] = [
   { name: 'apfs', put: put([32, 'NXSB']) },
   { name: 'zonefs', put: put([0, 'SFOZ']) },
   { name: 'zfs_member', size: 64 * MIB, put: put([16 * KIB, 1, 1], [16 * KIB + 12, 48, 4, true]) },
+]
+
+/** Magics at which libblkid looks further, and finds something else. */
+export const CONTENT_LOOKALIKES: readonly ContentSample[] = [
+  { name: 'iso9660 without descriptors', put: put([0x8001, 'CD001']) },
+  {
+    name: 'iso9660 whose last descriptor comes first',
+    put: put([0x8000, '\xffCD001'], [0x8800, '\x01CD001']),
+  },
+  {
+    name: 'iso9660 whose seventeenth descriptor is primary',
+    size: 128 * KIB,
+    put: put([0x8001, 'CD001'], [0x10000, 1]),
+  },
+  { name: 'iso9660 of High Sierra without descriptors', put: put([0x8009, 'CDROM']) },
+  { name: 'romfs of no bytes', put: put([0, '-rom1fs-']) },
 ]

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { tool } from './tools.ts'
@@ -28,6 +28,8 @@ export async function startTpm(folder: string): Promise<SoftwareTpm> {
   const control = ['--ctrl', `type=unixio,path=${socket}.ctrl`]
   const child = spawnTpm(folder, [...server, ...control])
   await until(() => existsSync(socket) && existsSync(`${socket}.ctrl`), child)
+  // A socket is there a moment before anything listens on it.
+  await untilAnswered(socket)
   return { device: `swtpm:path=${socket}`, stop: () => stop(child) }
 }
 
@@ -60,6 +62,19 @@ async function until(isReady: () => boolean, child: ChildProcess): Promise<void>
     await setTimeout(10)
   }
   throw new Error('swtpm does not start')
+}
+
+async function untilAnswered(path: string): Promise<void> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const isAnswered = await new Promise((resolve) => {
+      const probe = createConnection(path)
+      probe.once('connect', () => probe.end(() => resolve(true)))
+      probe.once('error', () => resolve(false))
+    })
+    if (isAnswered) return
+    await setTimeout(10)
+  }
+  throw new Error('swtpm does not listen')
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -200,3 +200,15 @@ test.each([
 ])('%s nanoseconds', (nanoseconds, seconds, rest) => {
   expect(toTime(nanoseconds)).toEqual({ seconds, nanoseconds: rest })
 })
+
+test.runIf(process.platform === 'linux')('warns of files that are empty by their size only', () => {
+  const warnings: string[] = []
+  scanDirectory('/proc/sys/kernel/random', { onWarning: (message) => warnings.push(message) })
+  expect(warnings).toEqual([
+    expect.stringMatching(/^boot_id has the size 0 and yet content.*\(and \d+ more\)$/),
+  ])
+  const root = newTree('empty-files')
+  writeFile(join(root, 'empty'), '')
+  scanDirectory(root, { onWarning: (message) => warnings.push(message) })
+  expect(warnings).toHaveLength(1)
+})

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -146,9 +147,19 @@ describe('refuses', () => {
     mkdirSync(outside)
     symlinkSync(outside, join(root, 'etc'))
     await expect(install([file('a.crt', a.certificatePem)])).rejects.toThrow(
-      `leads out of the root, to ${outside}`,
+      `leads out of ${root}, to ${outside}`,
     )
     expect(readdirSync(outside)).toEqual([])
+  })
+
+  test('a file that is a link out of the root, also with force', async () => {
+    const outside = join(folder, 'outside.crt')
+    writeFileSync(outside, a.certificatePem)
+    mkdirSync(join(root, 'etc/verity.d'), { recursive: true })
+    symlinkSync(outside, join(root, 'etc/verity.d/a.crt'))
+    const source = file('a.crt', b.certificatePem)
+    await expect(install([source], { force: true })).rejects.toMatchObject({ code: 'OUTSIDE_ROOT' })
+    expect(readFileSync(outside, 'utf8')).toBe(a.certificatePem)
   })
 
   test('a folder it may not write to', async () => {
@@ -165,6 +176,22 @@ test('follows a link that stays inside', async () => {
   await install([file('a.crt', a.certificatePem)])
   expect(readdirSync(join(root, 'real/verity.d'))).toEqual(['a.crt'])
 })
+
+test.runIf(process.platform !== 'win32')(
+  'what is replaced by force keeps its mode, and the link that leads to it',
+  async () => {
+    mkdirSync(join(root, 'etc/verity.d'), { recursive: true })
+    mkdirSync(join(root, 'shared'))
+    writeFileSync(join(root, 'shared/x'), a.certificatePem, { mode: 0o600 })
+    symlinkSync('../../shared/x', join(root, 'etc/verity.d/x.crt'))
+    const source = file('x.crt', b.certificatePem)
+    const [done] = await install([source], { force: true })
+    expect(done?.state).toBe('replaced')
+    expect(readlinkSync(join(root, 'etc/verity.d/x.crt'))).toBe('../../shared/x')
+    expect(readFileSync(join(root, 'shared/x'), 'utf8')).toBe(b.certificatePem)
+    expect(mode('shared/x')).toBe(0o600)
+  },
+)
 
 function mode(path: string): number {
   return statSync(join(root, path)).mode & 0o777

@@ -1,13 +1,17 @@
 /** `extsign agent`. */
 
-import { PURPOSES } from '../../keys/purpose.ts'
+import { allOf } from '../../files/all-of.ts'
+import { describeParts } from '../../formats/signing-purpose/describe.ts'
+import { PURPOSES } from '../../formats/signing-purpose/parts.ts'
+import { loadPolicyPublicKey } from '../../keys/policy-key.ts'
 import { type AgentEvent, startAgent } from '../../keys/signers/start-agent.ts'
-import { option, options } from '../arguments.ts'
+import { flag, option, options } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { ExitCode, printWarnings } from '../errors.ts'
+import { formatJsonLine } from '../json.ts'
 import { loadSigner } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
-import { printable } from '../terminal.ts'
+import { formatPairs, printable } from '../terminal.ts'
 import { choice, file, named } from '../types.ts'
 
 const DEFAULT_SOCKET = 'extsign-agent.sock'
@@ -27,28 +31,44 @@ export const agent = defineCommand({
       type: choice(PURPOSES),
       description: 'sign for this purpose; may be given several times; by default verity-root-hash',
     }),
+    oldPublicKey: options({
+      long: 'old-public-key',
+      type: file,
+      description:
+        'also sign policies that this key has signed, though the values of their PCRs are not known any more; for a rotation',
+    }),
     ...signerOptions,
+    json: flag({
+      long: 'json',
+      description: 'print what is signed and refused as JSON, one line each',
+    }),
   },
   examples: [
     'extsign agent --socket /run/user/1000/extsign.sock --private-key keys/release.key --certificate keys/release.crt',
     'extsign agent --purpose pcr-policy --private-key keys/pcr.key --certificate keys/pcr.crt',
   ],
   async run(values, context) {
+    const oldKeys = await allOf(values.oldPublicKey.map(loadPolicyPublicKey))
     const { signer, warnings } = await loadSigner(values, context)
     printWarnings(warnings, context.stderr)
     const interrupted = context.interrupts()
-    const { socket = DEFAULT_SOCKET } = values
+    const { socket = DEFAULT_SOCKET, json } = values
     const purposes = values.purpose.length > 0 ? values.purpose : (['verity-root-hash'] as const)
     try {
       const running = await startAgent({
         socket,
         signer,
         purposes,
-        onRequest: (event) => context.stdout.write(describe(event)),
+        oldKeys,
+        onRequest: (event) =>
+          context.stdout.deliver(json ? describeInJson(event) : describe(event)),
       })
       const { subject } = signer.certificate
+      const start = { event: 'started', purposes, subject: subject.text, socket }
       context.stdout.write(
-        `signing ${purposes.join(', ')} as ${printable(subject.text)} at ${printable(socket)}\n`,
+        json
+          ? `${formatJsonLine(start)}\n`
+          : `signing ${purposes.join(', ')} as ${printable(subject.text)} at ${printable(socket)}\n`,
       )
       await aborted(interrupted)
       await running.close()
@@ -59,10 +79,21 @@ export const agent = defineCommand({
   },
 })
 
-function describe({ request, refusal }: AgentEvent): string {
+/** The subject is what the peer says; below it is what the bytes are. */
+function describe({ request, parts, refusal }: AgentEvent): string {
   const what = request ? `${request.purpose}: ${request.subject}` : 'something unreadable'
   const why = refusal === undefined ? '' : `: ${refusal}`
-  return `${refusal === undefined ? 'signed' : 'refused'} ${printable(what + why)}\n`
+  const pairs = parts ? describeParts(parts) : []
+  return [
+    `${refusal === undefined ? 'signed' : 'refused'} ${printable(what + why)}\n`,
+    formatPairs(pairs.map(([label, value]) => [label, printable(value)])),
+  ].join('')
+}
+
+function describeInJson({ request, parts, refusal }: AgentEvent): string {
+  const { purpose, subject } = request ?? {}
+  const event = refusal === undefined ? 'signed' : 'refused'
+  return `${formatJsonLine({ event, purpose, ...parts, subject, refusal })}\n`
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

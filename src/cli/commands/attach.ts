@@ -1,7 +1,7 @@
 /** `extsign attach RESPONSE`. */
 
 import { join } from 'node:path'
-import { ExtsignError } from '../../errors.ts'
+import { allOf } from '../../files/all-of.ts'
 import { readSmallFile } from '../../files/text.ts'
 import {
   MAX_REQUEST,
@@ -13,18 +13,21 @@ import {
   findValidityWarning,
   type LoadedCertificate,
   loadCertificate,
-  parseCertificateFile,
 } from '../../keys/certificate.ts'
-import { type AttachResult, attachGroup, checkResponse } from '../../requests/attach.ts'
+import {
+  type AttachResult,
+  attachGroup,
+  certificateOfResponse,
+  checkResponse,
+} from '../../requests/attach.ts'
 import { flag, option, options, positional, type ValuesOf } from '../arguments.ts'
 import { watch } from '../build-options.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
-import { inFile, printWarnings, reportError, UsageError } from '../errors.ts'
-import { formatJson } from '../json.ts'
+import { inFile, printWarnings, UsageError } from '../errors.ts'
 import { progressLine } from '../progress.ts'
 import { sealingOptions } from '../sealing-options.ts'
-import { exitCodeOf, formatSealing, type NotReplaced } from '../sealing-report.ts'
+import { concludeFiles, forEachFile, formatSealing } from '../sealing-report.ts'
 import { paint, printable } from '../terminal.ts'
 import { directory, file, named } from '../types.ts'
 
@@ -43,7 +46,7 @@ const attachArguments = {
     group: 'Signing',
     type: file,
     description:
-      'the signatures must be by this certificate; by default by the one in the response',
+      'the signatures must be by this certificate; without it, by the one in the response, which then signs only what is not signed yet or what it has signed itself',
   }),
   signature: options({
     long: 'signature',
@@ -73,42 +76,41 @@ export const attach = defineCommand({
   async run(values, context) {
     const { quiet, json, dryRun } = values
     const { response, certificate } = await readResponse(values)
-    const validity = findValidityWarning(certificate, context.now(), certificate.sourceFile)
+    const signer = certificate ?? certificateOfResponse(response)
+    const validity = findValidityWarning(signer, context.now(), signer.sourceFile)
     printWarnings(validity === undefined ? [] : [validity], context.stderr)
-    const groups = checkResponse(response, certificate)
-    const oldCertificates = await Promise.all(values.oldCertificate.map(loadCertificate))
+    const groups = checkResponse(response, signer)
+    const oldCertificates = await allOf(values.oldCertificate.map(loadCertificate))
     const { seed, threads, stripAuthenticode } = values
     const root = values.root ?? '.'
     const interrupted = context.interrupts()
-    const reports: (AttachResult | NotReplaced)[] = []
-    for (const group of groups) {
-      interrupted.throwIfAborted()
-      const line = progressLine(context, quiet)
-      try {
-        const result = await attachGroup(group, {
-          ...{ root, response, certificate, oldCertificates, dryRun, seed, threads },
-          stripAuthenticode,
-          embedCertificate: !values.omitCertificate,
-          verifyData: !values.noVerifyData,
-          onProgress: watch(line, interrupted),
-        }).finally(line.clear)
-        reports.push(result)
-        if (!json && !quiet) context.stdout.write(format(result, dryRun, context))
-      } catch (error) {
-        if (!(error instanceof ExtsignError)) throw error
-        reportError(inFile(group.path, error), context.stderr)
-        const { code, message } = error
-        reports.push({ image: join(root, group.path), error: { code, message } })
-      }
-    }
-    if (json) context.stdout.write(formatJson(reports))
-    return exitCodeOf(reports)
+    const line = progressLine(context, quiet)
+    const ended = await forEachFile(
+      groups,
+      {
+        pathOf: ({ path }) => join(root, path),
+        run: (group) =>
+          attachGroup(group, {
+            ...{ root, response, certificate, oldCertificates, dryRun, seed, threads },
+            stripAuthenticode,
+            embedCertificate: !values.omitCertificate,
+            verifyData: !values.noVerifyData,
+            onProgress: watch(line, interrupted),
+          }).finally(line.clear),
+        onResult(result) {
+          if (!json && !quiet) context.stdout.write(format(result, dryRun, context))
+        },
+      },
+      context,
+    )
+    return concludeFiles(ended, json, context)
   },
 })
 
 interface Returned {
   readonly response: SigningResponseFile
-  readonly certificate: LoadedCertificate
+  /** Undefined where the user has named none. */
+  readonly certificate: LoadedCertificate | undefined
 }
 
 /** What came back, and the certificate it must be by. */
@@ -119,9 +121,7 @@ async function readResponse(values: AttachValues): Promise<Returned> {
     values.certificate === undefined ? undefined : await loadCertificate(values.certificate)
   try {
     if (signatures.length === 0) {
-      const response = parseSigningResponse(bytes)
-      const own = parseCertificateFile(response.certificate, `the certificate in ${path}`)
-      return { response, certificate: given ?? own }
+      return { response: parseSigningResponse(bytes), certificate: given }
     }
     const { items } = parseSigningRequest(bytes)
     if (!given) throw new UsageError('--certificate is missing: whose are the signatures?')
@@ -129,7 +129,7 @@ async function readResponse(values: AttachValues): Promise<Returned> {
       const message = `${signatures.length} signatures for a request of ${items.length} items`
       throw new UsageError(message, { hint: 'give --signature once for each item, in their order' })
     }
-    const signed = await Promise.all(
+    const signed = await allOf(
       items.map(async (item, index) => {
         return { ...item, signature: await readSmallFile(signatures[index]!) }
       }),

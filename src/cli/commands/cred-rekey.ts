@@ -3,14 +3,17 @@
 import { join } from 'node:path'
 import { type OpenedCredential, openCredential } from '../../credentials/open.ts'
 import { CredentialError } from '../../errors.ts'
-import { writeSmallFile } from '../../files/small-output.ts'
 import { readSmallFile } from '../../files/text.ts'
 import { listFiles, writeWholeFolder } from '../../files/whole-folder.ts'
+import {
+  type HeldCredential,
+  parseCredentialFile,
+  replaceCredentials,
+} from '../../formats/credential/credential-file.ts'
 import { decodeCredential } from '../../formats/credential/decode.ts'
 import type { Scope } from '../../formats/credential/keys.ts'
 import { MAX_TEXT } from '../../formats/credential/layout.ts'
 import type { Microseconds } from '../../formats/credential/metadata.ts'
-import { parseCredentialText } from '../../formats/credential/text.ts'
 import { flag, positional, type ValuesOf } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -20,13 +23,14 @@ import { type SealedRequest, sealRequest, targetOptions } from '../credential/re
 import { resolveScope } from '../credential/scope.ts'
 import { type SealingKeysLoader, sharedSealingKeys } from '../credential/sealing.ts'
 import { ExitCode, inFile, printWarnings, UsageError } from '../errors.ts'
+import { turning } from '../event-loop.ts'
 import { formatJson } from '../json.ts'
 import { directory, named } from '../types.ts'
 
 const rekeyArguments = {
   from: positional({
     type: named('FROM', directory),
-    description: 'a folder of credentials; nothing in it is changed',
+    description: 'a folder of credentials, or of units with them; nothing in it is changed',
   }),
   to: positional({ type: named('TO', directory), description: 'the folder to make' }),
   ...oldKeyOptions,
@@ -38,7 +42,7 @@ const rekeyArguments = {
 export const credRekey = defineCommand({
   name: 'cred rekey',
   description:
-    'Opens every credential of a folder with the old keys and seals it with the new ones into a new folder, under its own file name, with the name and the times that it has inside. Hidden files and folders are left out. The new folder appears when all are in it, or not at all; the old one is only read.',
+    'Opens every credential of a folder with the old keys and seals it with the new ones into a new folder, under its own file name, with the name and the times that it has inside. Of unit files and drop-ins only the credentials change. Hidden files and folders are left out. The new folder appears when all are in it, or not at all; the old one is only read.',
   arguments: rekeyArguments,
   examples: [
     'extsign cred rekey sealed/web1 sealed/web1-new --old-host-secret old.secret --host-secret new.secret',
@@ -51,26 +55,24 @@ export const credRekey = defineCommand({
     const old = oldKeys(values, context)
     const keys = sharedSealingKeys()
     const interrupted = context.interrupts()
-    const sealed: { readonly report: SealedReport; readonly warnings: readonly string[] }[] = []
+    const turn = turning()
+    const sealed: Sealed[] = []
     try {
-      await writeWholeFolder(to, async (folder) => {
+      await writeWholeFolder(to, async (write) => {
         for (const name of names) {
+          await turn()
           interrupted.throwIfAborted()
-          const output = join(to, name)
-          const done = await rekey(join(from, name), output, values, {
-            old,
-            load: keys.load,
-            context,
-          })
-          writeSmallFile(join(folder, name), done.text, false)
-          sealed.push({ report: await done.report(), warnings: done.warnings })
+          const tools = { old, load: keys.load, context }
+          const done = await rekeyFile(join(from, name), join(to, name), values, tools)
+          await write(name, done.content)
+          sealed.push(...done.sealed)
         }
       })
     } finally {
       await old.forget()
       await keys.forget()
     }
-    const reports = sealed.map(({ report, warnings }) => ({ ...timesToText(report), warnings }))
+    const reports = sealed.map(({ report, ...rest }) => ({ ...timesToText(report), ...rest }))
     for (const { output, warnings } of reports) {
       printWarnings(
         warnings.map((warning) => `${output}: ${warning}`),
@@ -79,7 +81,7 @@ export const credRekey = defineCommand({
     }
     if (json) context.stdout.write(formatJson(reports))
     else if (!quiet) {
-      const count = `${names.length} ${names.length === 1 ? 'credential' : 'credentials'}`
+      const count = `${sealed.length} ${sealed.length === 1 ? 'credential' : 'credentials'}`
       context.stdout.write(`${count} sealed into ${to}\n`)
     }
     return ExitCode.done
@@ -94,14 +96,47 @@ interface Tools {
   readonly context: Context
 }
 
+interface Sealed {
+  readonly report: SealedReport
+  /** Where in a unit it is, and what it is called there. */
+  readonly line?: number
+  readonly unitName?: string
+  readonly warnings: readonly string[]
+}
+
+/** The content of a file with all of its credentials sealed anew. */
+async function rekeyFile(path: string, output: string, values: Values, tools: Tools) {
+  try {
+    const file = parseCredentialFile(await readSmallFile(path, { maximum: MAX_TEXT }))
+    const replaced = new Map<HeldCredential, Uint8Array>()
+    const sealed: Sealed[] = []
+    for (const held of file.credentials) {
+      const done = await rekey(held, path, output, values, tools)
+      replaced.set(held, done.credential)
+      const { setting } = held
+      sealed.push({
+        report: await done.report(),
+        ...(setting && { line: setting.line, unitName: setting.unitName ?? setting.written }),
+        warnings: [...done.warnings, ...(sealed.length === 0 ? file.notes : [])],
+      })
+    }
+    return { content: replaceCredentials(file, replaced), sealed }
+  } catch (error) {
+    throw about(path, error)
+  }
+}
+
 async function rekey(
+  held: HeldCredential,
   path: string,
   output: string,
   values: Values,
   { old, load, context }: Tools,
 ): Promise<SealedRequest> {
+  let secret: Uint8Array | undefined
   try {
-    const opened = await open(path, values, old)
+    const opened = await open(held.bytes, values, old)
+    secret = opened.secret
     const ofUser = opened.type.scoped ? {} : { uid: undefined, user: false, userName: undefined }
     const request = {
       ...values,
@@ -113,19 +148,36 @@ async function rekey(
       notAfter: timeText(opened.notAfter),
       pretty: false,
     }
-    return await sealRequest(request, async () => opened.secret, context, load)
+    const sealed = await sealRequest(request, async () => opened.secret, context, load)
+    return { ...sealed, warnings: [...sealed.warnings, ...otherName(held, opened)] }
   } catch (error) {
-    throw about(path, error)
+    if (!(error instanceof CredentialError) || held.setting === undefined) throw error
+    const { code, message, hint } = error
+    throw new CredentialError(code, `line ${held.setting.line}: ${message}`, { hint, cause: error })
+  } finally {
+    secret?.fill(0)
   }
 }
 
+/** What keeps systemd from using it; its name is not ours to change. */
+function otherName({ setting }: HeldCredential, { name }: OpenedCredential): string[] {
+  const unitName = setting?.unitName
+  if (unitName === undefined || name === undefined || unitName === name) return []
+  return [
+    `line ${setting?.line}: it is called '${name}' inside and '${unitName}' in the unit: systemd refuses it`,
+  ]
+}
+
 /** The credential, whether expired or not: it is not used here. */
-async function open(path: string, values: Values, old: OldKeys): Promise<OpenedCredential> {
-  const { bytes } = parseCredentialText(await readSmallFile(path, { maximum: MAX_TEXT }))
-  const { scoped } = decodeCredential(bytes).headers.type
+async function open(
+  credential: Uint8Array,
+  values: Values,
+  old: OldKeys,
+): Promise<OpenedCredential> {
+  const { scoped } = decodeCredential(credential).headers.type
   const scope = scoped ? await oldScope(values, old) : undefined
   return openCredential({
-    credential: bytes,
+    credential,
     acceptNull: values.allowNull,
     scope,
     host: () => old.host(scope),

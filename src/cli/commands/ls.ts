@@ -52,10 +52,10 @@ async function writeLines(
   for await (const entry of entries) {
     piece += `${format(entry)}\n`
     if (piece.length < PIECE) continue
-    stdout.write(piece)
+    await stdout.deliver(piece)
     piece = ''
   }
-  stdout.write(piece)
+  await stdout.deliver(piece)
 }
 
 /** One array, an entry a line; a failure in the middle leaves it open, so that nobody takes it for whole. */
@@ -66,10 +66,10 @@ async function writeJson(entries: AsyncIterable<ListedEntry>, stdout: Output): P
     piece += `${separator}  ${formatJsonLine(entry)}`
     separator = ',\n'
     if (piece.length < PIECE) continue
-    stdout.write(piece)
+    await stdout.deliver(piece)
     piece = ''
   }
-  stdout.write(`${piece}\n]\n`)
+  await stdout.deliver(`${piece}\n]\n`)
 }
 
 const LETTERS: Readonly<Record<ListedEntry['kind'], string>> = {

@@ -1,5 +1,6 @@
 /** `extsign pcr explain EXPECTED`. */
 
+import { allOf } from '../../files/all-of.ts'
 import { readSmallFile } from '../../files/text.ts'
 import { parsePcrSignatures } from '../../formats/pcr-signature.ts'
 import { explainPcrs, parseExpectation } from '../../policies/explain/explain.ts'
@@ -73,7 +74,7 @@ export const pcrExplain = defineCommand({
 
 /** The log of the firmware first, whatever their order on the command line. */
 async function readLogs(paths: readonly string[]) {
-  const logs = await Promise.all(paths.map((path) => readEventLog(path).catch(blame(path))))
+  const logs = await allOf(paths.map((path) => readEventLog(path).catch(blame(path))))
   const kinds = logs.map(({ log }) => log.kind)
   if (new Set(kinds).size < kinds.length) {
     throw new UsageError('--event-log: there is one log of the firmware and one of systemd')

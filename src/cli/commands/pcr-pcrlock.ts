@@ -4,7 +4,8 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { toFileError } from '../../files/errno.ts'
-import { commitOutputs, createOutput, type Output } from '../../files/output.ts'
+import { commitOutputs } from '../../files/output.ts'
+import { createOutputs } from '../../files/outputs.ts'
 import { type PcrlockFile, pcrlockFiles } from '../../policies/pcrlock.ts'
 import { flag, option } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
@@ -70,16 +71,16 @@ async function writeFiles(
   files: readonly PcrlockFile[],
   force: boolean,
 ): Promise<void> {
-  const outputs: Output[] = []
+  const targets = files.map(({ path }) => join(folder, path))
+  for (const target of targets) {
+    await mkdir(dirname(target), { recursive: true }).catch((error) => {
+      throw toFileError(error, { path: target, verb: 'write' })
+    })
+  }
+  const outputs = await createOutputs(targets.map((path) => ({ path, force })))
   try {
-    for (const { path, text } of files) {
-      const target = join(folder, path)
-      await mkdir(dirname(target), { recursive: true }).catch((error) => {
-        throw toFileError(error, { path: target, verb: 'write' })
-      })
-      const output = await createOutput(target, { force })
-      outputs.push(output)
-      await output.write(encodeUtf8(text), 0)
+    for (const [index, { text }] of files.entries()) {
+      await outputs[index]?.write(encodeUtf8(text), 0)
     }
     await commitOutputs(outputs)
   } finally {

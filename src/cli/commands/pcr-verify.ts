@@ -1,7 +1,9 @@
 /** `extsign pcr verify FILE`. */
 
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { toFileError } from '../../files/errno.ts'
+import { readHandle } from '../../files/read.ts'
 import { verifyPolicies } from '../../policies/verify.ts'
 import { flag, option, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
@@ -61,10 +63,13 @@ export const pcrVerify = defineCommand({
 /** Images start with `MZ`, which no JSON does. */
 async function startsLikePe(path: string): Promise<boolean> {
   try {
-    const handle = await open(path, 'r')
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
-      const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0)
-      return buffer.toString('latin1') === 'MZ'
+      // A pipe can be read once only, and is JSON then.
+      if (!(await handle.stat()).isFile()) return false
+      const start = Buffer.alloc(2)
+      await readHandle(handle, start, 0)
+      return start.toString('latin1') === 'MZ'
     } finally {
       await handle.close()
     }

@@ -2,7 +2,7 @@
 
 import { relative, resolve, sep } from 'node:path'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
-import { createOutput } from '../../files/output.ts'
+import { writeOutput } from '../../files/output.ts'
 import { formatSigningRequest, type RequestItem } from '../../formats/signing-request.ts'
 import { requestSignatures } from '../../requests/request.ts'
 import { flag, option, positionals } from '../arguments.ts'
@@ -75,13 +75,7 @@ export const request = defineCommand({
       context.stdout.write(document)
       return ExitCode.done
     }
-    const made = await createOutput(output, { force })
-    try {
-      await made.write(encodeUtf8(document), 0)
-      await made.commit()
-    } finally {
-      await made.abort()
-    }
+    await writeOutput(output, encodeUtf8(document), { force })
     if (!values.quiet) {
       for (const { purpose, subject } of items) {
         context.stdout.write(`${purpose}  ${printable(subject)}\n`)

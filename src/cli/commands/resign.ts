@@ -1,16 +1,16 @@
 /** `extsign resign IMAGE…`. */
 
 import { stat } from 'node:fs/promises'
+import { allOf } from '../../files/all-of.ts'
 import { resignImage } from '../../images/resign.ts'
 import { loadCertificate } from '../../keys/certificate.ts'
 import { positionals } from '../arguments.ts'
 import { watch } from '../build-options.ts'
 import { defineCommand } from '../command.ts'
 import { printWarnings } from '../errors.ts'
-import { formatJson } from '../json.ts'
 import { progressLine } from '../progress.ts'
 import { sealingOptions } from '../sealing-options.ts'
-import { exitCodeOf, forEachImage, formatSealing } from '../sealing-report.ts'
+import { concludeFiles, forEachFile, formatSealing } from '../sealing-report.ts'
 import { loadSigner } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
 import { file, named } from '../types.ts'
@@ -39,7 +39,7 @@ export const resign = defineCommand({
     printWarnings(warnings, context.stderr)
     const { dryRun, quiet, json } = values
     try {
-      const oldCertificates = await Promise.all(values.oldCertificate.map(loadCertificate))
+      const oldCertificates = await allOf(values.oldCertificate.map(loadCertificate))
       const signing = {
         signer,
         certificate: signer.certificate.der,
@@ -52,10 +52,11 @@ export const resign = defineCommand({
       const options = { oldCertificates, verifyData, seed, threads, dryRun, onProgress }
       const mayShare = signer.isConcurrent && (await areDistinct(values.images))
       const atOnce = mayShare ? AT_ONCE[verifyData ? 'hashing' : 'signing'] : 1
-      const reports = await forEachImage(
+      const ended = await forEachFile(
         values.images,
         {
           atOnce,
+          pathOf: (image) => image,
           run: (image) => resignImage({ image, signing, ...options }).finally(line.clear),
           onResult(result) {
             printWarnings(result.warnings, context.stderr)
@@ -64,8 +65,7 @@ export const resign = defineCommand({
         },
         context,
       )
-      if (json) context.stdout.write(formatJson(reports))
-      return exitCodeOf(reports)
+      return concludeFiles(ended, json, context)
     } finally {
       signer.forget()
     }
@@ -74,7 +74,7 @@ export const resign = defineCommand({
 
 /** Whether no file is named twice, under whatever names; what is not there is named by nobody. */
 async function areDistinct(paths: readonly string[]): Promise<boolean> {
-  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))
+  const found = await allOf(paths.map((path) => stat(path).catch(() => undefined)))
   const files = found.flatMap((each) => (each ? [`${each.dev}:${each.ino}`] : []))
   return new Set(files).size === files.length
 }

@@ -5,9 +5,11 @@ import { runRotation, type StepResult } from '../../rotation/run.ts'
 import { flag, positional, type ValuesOf } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
-import { ExitCode, UsageError } from '../errors.ts'
+import { ExitCode, printWarnings, UsageError, UsageErrors } from '../errors.ts'
 import { formatJson } from '../json.ts'
+import { allowCommandsOption } from '../outlets.ts'
 import { loadCarriers } from '../rotation/carriers.ts'
+import { findOutlets } from '../rotation/plan-outlets.ts'
 import { readPlan } from '../rotation/read-plan.ts'
 import {
   carriesOld,
@@ -33,6 +35,7 @@ const rotateArguments = {
     long: 'finish',
     description: 'also remove old certificates and signatures, once nothing needs them',
   }),
+  ...allowCommandsOption,
   json: flag({ long: 'json', description: 'print the result as JSON' }),
   quiet: flag({ long: 'quiet', short: 'q', description: 'print no result' }),
 }
@@ -40,7 +43,7 @@ const rotateArguments = {
 export const rotate = defineCommand({
   name: 'rotate',
   description:
-    'Moves images, signed PCR policies and credentials from old keys to new ones, file by file, each whole or not at all. Trust directories and policies get the new certificate or signature beside the old one, so that machines can follow; --finish removes the old ones.\n\nWhat is done shows in the files: after an interruption, or when a file failed, the same command does the rest.',
+    'Moves images, signed PCR policies and credentials from old keys to new ones, file by file, each whole or not at all. Trust directories and policies get the new certificate or signature beside the old one, so that machines can follow; --finish removes the old ones.\n\nWhat is done shows in the files: after an interruption, or when a file failed, the same command does the rest.\n\nA plan that runs programs, loads modules or speaks to sockets needs --allow-commands.',
   arguments: rotateArguments,
   examples: [
     'extsign rotate rotate.toml --dry-run',
@@ -52,7 +55,9 @@ export const rotate = defineCommand({
     if (values.check && (values.dryRun || values.finish)) {
       throw new UsageError('--check changes nothing: --dry-run and --finish do not go with it')
     }
-    const { carriers, forget } = await loadCarriers(await readPlan(values.plan), context)
+    const file = await readPlan(values.plan)
+    if (!values.allowCommands) sayOutlets(findOutlets(file), values, context)
+    const { carriers, forget } = await loadCarriers(file, context, values.allowCommands)
     try {
       const plan = await planRotation({ carriers, keepOld: !values.finish })
       if (values.check) return check(plan, values, context)
@@ -68,8 +73,10 @@ export const rotate = defineCommand({
             },
           })
       print(plan, results, values, context)
-      if (interrupted?.aborted) {
-        context.stderr.write('extsign: interrupted; the same command does the rest\n')
+      if (results?.some(({ outcome }) => outcome === 'interrupted')) {
+        const done = results.filter(({ outcome }) => outcome === 'done').length
+        const rest = `${done} of ${plan.steps.length} steps done, the others are as they were`
+        context.stderr.write(`extsign: interrupted; ${rest}; the same command does the rest\n`)
         return ExitCode.interrupted
       }
       return rate(plan, results)
@@ -80,6 +87,16 @@ export const rotate = defineCommand({
 })
 
 type Values = ValuesOf<typeof rotateArguments>
+
+/** A plan may come from another person. Where nothing is changed, nothing of this is used either. */
+function sayOutlets(refusals: readonly UsageError[], values: Values, context: Context): void {
+  if (refusals.length === 0) return
+  if (!values.check && !values.dryRun) throw new UsageErrors([...refusals])
+  const warnings = refusals.map(
+    ({ message }) => `${message}; a run needs --allow-commands for that`,
+  )
+  printWarnings(warnings, context.stderr)
+}
 
 function check(plan: RotationPlan, { json, quiet }: Values, context: Context): number {
   const old = plan.carriers.filter(carriesOld)

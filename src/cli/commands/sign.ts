@@ -3,21 +3,24 @@
 import { toHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { sha256 } from '../../crypto/sha256.ts'
-import { createOutput } from '../../files/output.ts'
+import { writeOutput } from '../../files/output.ts'
 import { readSmallFile } from '../../files/text.ts'
+import { describeParts } from '../../formats/signing-purpose/describe.ts'
 import {
   formatSigningResponse,
   MAX_REQUEST,
   parseSigningRequest,
+  partsOfItem,
   type RequestItem,
 } from '../../formats/signing-request.ts'
 import { signRequest } from '../../requests/sign.ts'
 import { flag, option, options, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { ExitCode, inFile, printWarnings, UsageError } from '../errors.ts'
+import { formatJson } from '../json.ts'
 import { loadSigner } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
-import { printable } from '../terminal.ts'
+import { formatPairs, printable } from '../terminal.ts'
 import { choice, file, named } from '../types.ts'
 
 const PURPOSES = ['verity-root-hash', 'pcr-policy'] as const
@@ -43,19 +46,21 @@ export const sign = defineCommand({
     dryRun: flag({ long: 'dry-run', description: 'show what would be signed, and sign nothing' }),
     ...signerOptions,
     quiet: flag({ long: 'quiet', short: 'q', description: 'do not show the items' }),
+    json: flag({ long: 'json', description: 'print the items as JSON' }),
   },
   examples: [
     'extsign sign request.json -o response.json --private-key keys/release.key --certificate keys/release.crt',
     'extsign sign request.json --dry-run',
   ],
   async run(values, context) {
-    const { output, force, quiet, dryRun } = values
+    const { output, force, quiet, json, dryRun } = values
     const request = await readRequest(values.request)
     const show = (item: RequestItem) => {
-      if (!quiet) context.stdout.write(describe(item))
+      if (!quiet && !json) context.stdout.write(describe(item))
     }
     if (dryRun) {
       for (const item of request.items) show(item)
+      if (json) context.stdout.write(formatJson(request.items.map(asObject)))
       return ExitCode.done
     }
     if (output === undefined) throw new UsageError('--output is missing: where do signatures go?')
@@ -65,13 +70,8 @@ export const sign = defineCommand({
     const response = await signRequest({ request, signer, purposes, onItem: show }).finally(() =>
       signer.forget(),
     )
-    const made = await createOutput(output, { force })
-    try {
-      await made.write(encodeUtf8(formatSigningResponse(response)), 0)
-      await made.commit()
-    } finally {
-      await made.abort()
-    }
+    await writeOutput(output, encodeUtf8(formatSigningResponse(response)), { force })
+    if (json) context.stdout.write(formatJson(request.items.map(asObject)))
     return ExitCode.done
   },
 })
@@ -85,6 +85,20 @@ async function readRequest(path: string) {
   }
 }
 
-function describe({ purpose, subject, payload }: RequestItem): string {
-  return `${purpose}  ${printable(subject)}\n  SHA-256  ${toHex(sha256(payload))}\n`
+/** The subject is what the request says; below it is what the bytes are. */
+function describe(item: RequestItem): string {
+  const pairs = [...describeParts(partsOfItem(item)), ['SHA-256', hashOf(item)] as const]
+  return [
+    `${item.purpose}  ${printable(item.subject)}\n`,
+    formatPairs(pairs.map(([label, value]) => [label, printable(value)])),
+  ].join('')
+}
+
+function asObject(item: RequestItem) {
+  const { subject, path } = item
+  return { ...partsOfItem(item), subject, path, hash: hashOf(item) }
+}
+
+function hashOf({ payload }: RequestItem): string {
+  return toHex(sha256(payload))
 }

@@ -1,5 +1,6 @@
 /** `extsign trust auth VARIABLE CERT…`. */
 
+import { writeOutput } from '../../files/output.ts'
 import { SECURE_BOOT_VARIABLES, type SecureBootVariable } from '../../formats/efi-variable/index.ts'
 import { findFirmwareWarnings } from '../../trust/enrollment.ts'
 import { signVariable } from '../../trust/uefi-variable.ts'
@@ -13,7 +14,6 @@ import { signerOptions } from '../signer-options.ts'
 import { signingTime, timestampOption } from '../signing-time.ts'
 import { printable } from '../terminal.ts'
 import { choice, file } from '../types.ts'
-import { writePublic } from '../write-public.ts'
 
 const VARIABLES = Object.keys(SECURE_BOOT_VARIABLES) as SecureBootVariable[]
 
@@ -52,7 +52,7 @@ export const trustAuth = defineCommand({
       ...(variable === 'db' ? warnings : []),
     ]
     printWarnings(all, context.stderr)
-    await writePublic(output, signed, force)
+    await writeOutput(output, signed, { force })
     const result = { output, variable, append, time, entries, size: signed.length, warnings: all }
     context.stdout.write(json ? formatJson(result) : formatResult(result))
     return ExitCode.done

@@ -1,7 +1,8 @@
 /** `extsign trust enroll DIR CERT…`. */
 
-import { chmod, mkdir } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { toFileError } from '../../files/errno.ts'
 import { writeWholeFolder } from '../../files/whole-folder.ts'
 import { type Enrollment, makeEnrollment } from '../../trust/enrollment.ts'
 import { flag, option, positional, positionals, type ValuesOf } from '../arguments.ts'
@@ -15,7 +16,6 @@ import { signerOptions } from '../signer-options.ts'
 import { signingTime, timestampOption } from '../signing-time.ts'
 import { printable } from '../terminal.ts'
 import { directory, file, named } from '../types.ts'
-import { writePublic } from '../write-public.ts'
 
 const GROUP = 'Key exchange key'
 
@@ -123,14 +123,20 @@ function exchangeKeyOf(request: Request): ValuesOf<typeof signerOptions> | undef
 
 async function writeFolder(folder: string, { variables }: Enrollment): Promise<readonly string[]> {
   const files: string[] = []
-  await mkdir(dirname(folder), { recursive: true })
-  await writeWholeFolder(folder, async (partial) => {
-    await chmod(partial, 0o755)
-    for (const { variable, list, signed } of variables) {
-      await writePublic(join(partial, `${variable}.esl`), list, false)
-      await writePublic(join(partial, `${variable}.auth`), signed, false)
-      files.push(join(folder, `${variable}.esl`), join(folder, `${variable}.auth`))
-    }
+  await mkdir(dirname(folder), { recursive: true }).catch((error) => {
+    throw toFileError(error, { path: folder, verb: 'write' })
   })
+  const options = { mode: 0o755, fileMode: 0o644, sync: true }
+  await writeWholeFolder(
+    folder,
+    async (write) => {
+      for (const { variable, list, signed } of variables) {
+        await write(`${variable}.esl`, list)
+        await write(`${variable}.auth`, signed)
+        files.push(join(folder, `${variable}.esl`), join(folder, `${variable}.auth`))
+      }
+    },
+    options,
+  )
   return files
 }

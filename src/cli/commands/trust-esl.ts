@@ -1,5 +1,6 @@
 /** `extsign trust esl CERT…`. */
 
+import { writeOutput } from '../../files/output.ts'
 import { flag, option } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { ExitCode, printWarnings, UsageError } from '../errors.ts'
@@ -7,7 +8,6 @@ import { formatJson } from '../json.ts'
 import { loadLists, signatureListOptions } from '../signature-list-options.ts'
 import { printable } from '../terminal.ts'
 import { file } from '../types.ts'
-import { writePublic } from '../write-public.ts'
 
 export const trustEsl = defineCommand({
   name: 'trust esl',
@@ -25,7 +25,7 @@ export const trustEsl = defineCommand({
     if (output === undefined) throw new UsageError('--output is missing')
     const { bytes, entries, warnings } = await loadLists(values)
     printWarnings(warnings, context.stderr)
-    await writePublic(output, bytes, force)
+    await writeOutput(output, bytes, { force })
     const result = { output, size: bytes.length, entries, warnings }
     const count = `${entries} ${entries === 1 ? 'entry' : 'entries'}`
     const text = `${printable(output)}: signature lists, ${count}, ${bytes.length} bytes\n`

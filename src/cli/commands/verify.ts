@@ -137,8 +137,10 @@ async function examine(
 
 function rate(report: Verification | Unreadable, unsigned: boolean): number {
   if ('error' in report) return report.isMalformed ? ExitCode.wanting : ExitCode.failed
-  const { verdict } = report
-  return verdict === 'ok' || (unsigned && verdict === 'unproven') ? ExitCode.done : ExitCode.wanting
+  const { verdict, pendingChange } = report
+  // Not knowing who signed can be asked for; not knowing which of two images it is cannot.
+  const isEnough = unsigned && verdict === 'unproven' && pendingChange === undefined
+  return verdict === 'ok' || isEnough ? ExitCode.done : ExitCode.wanting
 }
 
 function withoutRating(report: Verification | Unreadable): unknown {

@@ -1,7 +1,7 @@
 /** The files of `extsign cred`: `-` is standard input or output, results are for their owner only. */
 
 import { FileError } from '../../errors.ts'
-import { createOutput } from '../../files/output.ts'
+import { writeOutput } from '../../files/output.ts'
 import { readSmallFile } from '../../files/text.ts'
 import { MAX_PLAINTEXT, MAX_TEXT } from '../../formats/credential/layout.ts'
 import { readKeyFile } from '../../keys/read-key-file.ts'
@@ -29,13 +29,7 @@ export async function readCredentialFile(path: string, context: Context): Promis
 
 /** Writes a file of mode 0600, whole or not at all. @throws FileError */
 export async function writePrivate(path: string, bytes: Uint8Array, force: boolean): Promise<void> {
-  const output = await createOutput(path, { force, mode: MODE })
-  try {
-    await output.write(bytes, 0)
-    await output.commit()
-  } finally {
-    await output.abort()
-  }
+  await writeOutput(path, bytes, { force, mode: MODE })
 }
 
 function tooLarge(maximum: number): never {

@@ -11,6 +11,7 @@ import type { Scope } from '../../formats/credential/keys.ts'
 import { option, type ValuesOf } from '../arguments.ts'
 import { type Context, environmentVariable } from '../context.ts'
 import { file } from '../types.ts'
+import { Recent } from './recent.ts'
 import { readMachineId, type scopeOptions } from './scope.ts'
 
 export const hostSecretOption = {
@@ -63,22 +64,23 @@ export function sharedHostSecrets(): {
   readonly load: HostSecretLoader
   readonly forget: () => Promise<void>
 } {
-  const loaded = new Map<string, Promise<LoadedHostSecret>>()
+  const overwrite = (opening: Promise<LoadedHostSecret>) =>
+    opening.then(
+      ({ forget }) => forget(),
+      () => {},
+    )
+  const loaded = new Recent<Promise<LoadedHostSecret>>((opening) => void overwrite(opening))
   return {
     load: async (values, scope, context) => {
       const machineId = scope?.machineId ?? values.machineId
       const key = `${hostSecretPath(values, context)}\0${machineId && toHex(machineId)}`
-      const opening = loaded.get(key) ?? loadHostSecret(values, scope, context)
-      loaded.set(key, opening)
+      const known = loaded.get(key)
+      const opening = known ?? loadHostSecret(values, scope, context)
+      if (known === undefined) loaded.set(key, opening)
       return { ...(await opening), forget: () => {} }
     },
     forget: async () => {
-      for (const opening of loaded.values()) {
-        await opening.then(
-          ({ forget }) => forget(),
-          () => {},
-        )
-      }
+      for (const opening of loaded.clear()) await overwrite(opening)
     },
   }
 }

@@ -1,22 +1,20 @@
 /** A manifest in JSON Lines: an object in each line that is not blank. */
 
+import { parseJson } from '../../formats/json.ts'
 import { UsageError } from '../errors.ts'
 import type { ManifestFields, ManifestRecord } from './manifest-fields.ts'
+import type { ManifestLine } from './manifest-lines.ts'
 
-export function* readJsonLines(text: string): Iterable<ManifestRecord> {
-  for (const [index, content] of text.split('\n').entries()) {
-    if (content.trim() !== '') yield { line: index + 1, fields: () => parseObject(content) }
+export async function* readJsonLines(
+  lines: AsyncIterable<ManifestLine>,
+): AsyncIterable<ManifestRecord> {
+  for await (const { line, content } of lines) {
+    if (content.trim() !== '') yield { line, fields: () => parseObject(content) }
   }
 }
 
 function parseObject(content: string): ManifestFields {
-  let value: unknown
-  try {
-    value = JSON.parse(content)
-  } catch {
-    // What JSON.parse says quotes the line, in which somebody may have put a secret.
-    throw new UsageError('it is not JSON')
-  }
+  const value = parseJson(content, (fault) => new UsageError(`it is ${fault}`))
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
   throw new UsageError('it is not a JSON object')
 }

@@ -1,61 +1,92 @@
-/** The manifest of `extsign cred batch`, in JSON Lines or in TOML. */
+/** The manifest of `extsign cred batch`, in JSON Lines or in TOML, read one credential at a time. */
 
 import { normalize } from 'node:path'
+import type { Repeatable } from '../../files/twice.ts'
 import { UsageError, UsageErrors } from '../errors.ts'
+import { DigestTable } from './digest-table.ts'
 import { type ManifestEntry, type ManifestRecord, readEntry } from './manifest-fields.ts'
 import { readJsonLines } from './manifest-json-lines.ts'
+import { type ManifestLine, readLines } from './manifest-lines.ts'
 
 /** Mistakes that are shown; the rest are counted. */
 const MAX_MISTAKES = 20
 
 /**
+ * Reads a manifest to its end, before anything of it is sealed, and tells how many credentials it has.
+ *
  * @param name of the file, for errors
+ * @param look sees each entry; what it throws is a mistake in that line
  * @throws UsageErrors with the mistakes in it: nothing is sealed of a manifest that is wrong.
  */
-export async function parseManifest(text: string, name: string): Promise<readonly ManifestEntry[]> {
-  const mistakes: UsageError[] = []
-  const entries: ManifestEntry[] = []
-  const outputs = new Map<string, number>()
-  for (const record of await readRecords(text, name)) {
-    try {
-      const entry = readEntry(record)
-      const output = normalize(entry.request.output)
-      const earlier = outputs.get(output)
-      if (earlier !== undefined) throw new UsageError(`line ${earlier} has the same output`)
-      outputs.set(output, record.line)
-      entries.push(entry)
-    } catch (error) {
-      mistakes.push(placed(error, `${name} line ${record.line}`))
+export async function checkManifest(
+  content: Repeatable,
+  name: string,
+  look: (entry: ManifestEntry) => void = () => {},
+): Promise<number> {
+  const mistakes = mistakesOf(name)
+  const outputs = new DigestTable()
+  let count = 0
+  try {
+    for await (const record of readRecords(content)) {
+      count++
+      try {
+        const entry = readEntry(record)
+        const output = normalize(entry.request.output)
+        const earlier = outputs.update(output, (line) => line || record.line)
+        if (earlier > 0) throw new UsageError(`line ${earlier} has the same output`)
+        look(entry)
+      } catch (error) {
+        mistakes.add(error, `${name} line ${record.line}`)
+      }
     }
+  } catch (error) {
+    // What is no manifest cannot be read to its end.
+    mistakes.add(error, name)
   }
-  if (entries.length === 0 && mistakes.length === 0) {
-    mistakes.push(new UsageError(`${name} has no credentials`))
-  }
-  if (mistakes.length > 0) throw new UsageErrors(shortened(mistakes, name))
-  return entries
+  mistakes.throwIfAny()
+  if (count === 0) throw new UsageErrors([new UsageError(`${name} has no credentials`)])
+  return count
+}
+
+/** The entries of a manifest that was checked. */
+export async function* readEntries(content: Repeatable): AsyncIterable<ManifestEntry> {
+  for await (const record of readRecords(content)) yield readEntry(record)
 }
 
 /** TOML never begins with a brace, and each line of JSON Lines does. */
-async function readRecords(text: string, name: string): Promise<Iterable<ManifestRecord>> {
-  if (/^\s*(?:\{|$)/.test(text)) return readJsonLines(text)
-  const { readToml } = await import('./manifest-toml.ts')
-  try {
-    return readToml(text)
-  } catch (error) {
-    throw new UsageErrors([placed(error, name)])
+async function* readRecords(content: Repeatable): AsyncIterable<ManifestRecord> {
+  const lines = readLines(content.blocks())
+  for await (const first of lines) {
+    if (first.content.trim() === '') continue
+    const all = withFirst(first, lines)
+    if (first.content.trimStart().startsWith('{')) return yield* readJsonLines(all)
+    const { readToml } = await import('./manifest-toml.ts')
+    return yield* readToml(all)
   }
 }
 
-function placed(error: unknown, place: string): UsageError {
-  if (!(error instanceof UsageError)) throw error
-  return new UsageError(`${place}: ${error.message}`, { hint: error.hint })
+async function* withFirst(
+  first: ManifestLine,
+  rest: AsyncIterable<ManifestLine>,
+): AsyncIterable<ManifestLine> {
+  yield first
+  yield* rest
 }
 
-function shortened(mistakes: readonly UsageError[], name: string): readonly UsageError[] {
-  const more = mistakes.length - MAX_MISTAKES
-  if (more <= 0) return mistakes
-  return [
-    ...mistakes.slice(0, MAX_MISTAKES),
-    new UsageError(`${name}: ${more} more ${more === 1 ? 'line is' : 'lines are'} wrong`),
-  ]
+/** Some mistakes, of which there may be as many as there are lines. */
+function mistakesOf(name: string) {
+  const shown: UsageError[] = []
+  let more = 0
+  return {
+    add(error: unknown, place: string) {
+      if (!(error instanceof UsageError)) throw error
+      if (shown.length === MAX_MISTAKES) more++
+      else shown.push(new UsageError(`${place}: ${error.message}`, { hint: error.hint }))
+    },
+    throwIfAny() {
+      const rest = `${name}: ${more} more ${more === 1 ? 'line is' : 'lines are'} wrong`
+      if (shown.length > 0)
+        throw new UsageErrors([...shown, ...(more > 0 ? [new UsageError(rest)] : [])])
+    },
+  }
 }

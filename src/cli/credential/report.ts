@@ -104,16 +104,23 @@ export function formatSealed(report: SealedReport, context: Context): string {
 export function formatInspectedCredential(
   inspection: CredentialInspection & {
     readonly file: string
+    readonly line?: number
     readonly unitName?: string | undefined
+    readonly replacedIn?: number | undefined
   },
   context: Context,
 ): string {
-  const { type, size, since, scope, tpm2, publicKey, parent, content, unitName } = inspection
-  const title = paint(context, context.stdout, 'bold', printable(nameOfInput(inspection.file)))
+  const { type, size, since, scope, tpm2, publicKey, parent, content } = inspection
+  const { file, line, unitName, replacedIn } = inspection
+  const place = line === undefined ? nameOfInput(file) : `${nameOfInput(file)} line ${line}`
+  const title = paint(context, context.stdout, 'bold', printable(place))
   const rows: Row[] = [
     ['scope', scope === 'user' ? 'one user of the machine' : 'the machine'],
     ['needs', describeNeeds(inspection)],
     ...(unitName === undefined ? [] : [['unit name', printable(unitName)] as const]),
+    ...(replacedIn === undefined
+      ? []
+      : [['not used', `line ${replacedIn} takes its place`] as const]),
     ...(content === undefined
       ? [['inside', `${inspection.encryptedSize} bytes of name, times and secret`] as const]
       : [

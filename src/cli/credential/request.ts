@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path'
 import { findWarnings } from '../../credentials/catalog.ts'
 import { assertMetadata, sealCredential } from '../../credentials/seal.ts'
 import { assertReadableBy } from '../../credentials/target.ts'
-import { parseTime, toMicroseconds } from '../../credentials/time.ts'
+import { LAST_TIME, parseTime, toMicroseconds } from '../../credentials/time.ts'
 import type { Microseconds } from '../../formats/credential/metadata.ts'
 import { hasCredentialSuffix, nameOfFile } from '../../formats/credential/name.ts'
 import { formatCredential, formatUnitSetting, UNIT_WIDTH } from '../../formats/credential/text.ts'
@@ -74,7 +74,9 @@ export interface SealRequest extends RequestValues {
 export interface SealedRequest {
   /** What there is to say of it, found out when it is asked for. */
   readonly report: () => Promise<SealedReport>
-  /** The credential. */
+  /** The credential, binary. */
+  readonly credential: Uint8Array
+  /** The same as text. */
   readonly text: string
   readonly warnings: readonly string[]
 }
@@ -111,6 +113,7 @@ export async function sealRequest(
         const sealing = { since, tpm2, storageKey: keys.tpm?.storageKey.name, publicKey }
         return { output, type: type.name, name, ...times, ...sealing, size: text.length }
       },
+      credential,
       text,
       warnings: [
         ...keys.warnings,
@@ -147,6 +150,9 @@ function readTimes(values: RequestValues, context: Context): Times {
   const { timestamp, notAfter } = values
   const epoch = timestamp === undefined ? sourceDateEpoch(context) : undefined
   const sealedAt = epoch === undefined ? clock : BigInt(epoch) * 1_000_000n
+  if (sealedAt > LAST_TIME) {
+    throw new UsageError(`SOURCE_DATE_EPOCH: ${epoch} seconds are more than a credential can say`)
+  }
   return {
     timestamp:
       timestamp === undefined

@@ -15,6 +15,7 @@ import {
   loadHostSecret,
   sharedHostSecrets,
 } from './keys.ts'
+import { Recent } from './recent.ts'
 import { resolveScope, type scopeOptions } from './scope.ts'
 import { hasLocalTpm, loadPolicy, loadSealer, namesTpm, type TpmValues } from './tpm.ts'
 
@@ -75,7 +76,8 @@ export function sharedSealingKeys(): {
   readonly forget: () => Promise<void>
 } {
   const hosts = sharedHostSecrets()
-  const shared = new Map<string, SealingKeys & { readonly key: Uint8Array }>()
+  // With the key made, nothing more is needed of the host's secret than that there is one.
+  const shared = new Recent<SealingKeys & { readonly key: Uint8Array }>(({ key }) => key.fill(0))
   return {
     async load(values, context) {
       const id = identify(values)
@@ -93,7 +95,7 @@ export function sharedSealingKeys(): {
       return made
     },
     async forget() {
-      for (const { key } of shared.values()) key.fill(0)
+      for (const { key } of shared.clear()) key.fill(0)
       await hosts.forget()
     },
   }

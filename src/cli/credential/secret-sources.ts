@@ -1,59 +1,87 @@
 /** Secrets for many credentials: read when they are needed, kept while another one needs them too. */
 
-import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { copySecret } from '../../bytes/secret.ts'
 import { KeyError } from '../../errors.ts'
 import { MAX_PLAINTEXT } from '../../formats/credential/layout.ts'
 import type { Context } from '../context.ts'
+import { programEnvironment } from '../program-environment.ts'
+import { readSecretVariable } from '../secret-variable.ts'
+import { DigestTable } from './digest-table.ts'
 import { readSecret } from './files.ts'
 import type { SecretSource } from './manifest-fields.ts'
 
-interface Kept {
-  uses: number
-  bytes: Promise<Uint8Array> | undefined
-}
+/** Milliseconds that a program may take to print a secret; a person may have to unlock a vault. */
+const PATIENCE = 120_000
 
 export interface SecretSources {
-  /** A copy, the caller's to overwrite. @throws KeyError, FileError */
-  read(source: SecretSource): Promise<Uint8Array>
+  /** Announces that a source will be read, once for each time. */
+  expect(source: SecretSource): void
+  /**
+   * A copy, the caller's to overwrite.
+   *
+   * @param signal ends a program that runs
+   * @throws KeyError, FileError; AbortError
+   */
+  read(source: SecretSource, signal: AbortSignal): Promise<Uint8Array>
+  /** Overwrites what is kept for uses that do not come any more. */
+  forget(): Promise<void>
 }
 
-/** @param sources all that will be read, by identity: a secret is overwritten after its last use */
-export function secretSources(sources: readonly SecretSource[], context: Context): SecretSources {
-  const bySecret = new Map<string, Kept>()
-  const bySource = new Map<SecretSource, Kept>()
-  for (const source of sources) {
-    const key = JSON.stringify(source)
-    const kept = bySecret.get(key) ?? { uses: 0, bytes: undefined }
-    kept.uses++
-    bySecret.set(key, kept)
-    bySource.set(source, kept)
+/**
+ * Secrets are overwritten after the last of their announced uses. Programs find no variable that is
+ * one of the sources.
+ */
+export function secretSources(context: Context): SecretSources {
+  const uses = new DigestTable()
+  const kept = new Map<string, Promise<Uint8Array>>()
+  const variables = new Set<string>()
+  const run = async (words: readonly string[], signal: AbortSignal) => {
+    const { readCommandOutput } = await import('../../keys/command-output.ts')
+    const environment = programEnvironment(context, variables)
+    return readCommandOutput({
+      words,
+      maximum: MAX_PLAINTEXT,
+      environment,
+      patience: PATIENCE,
+      signal,
+    })
   }
   return {
-    async read(source) {
-      const kept = bySource.get(source)
-      if (kept === undefined) throw new TypeError('a source that was not announced')
-      kept.bytes ??= readSource(source, context)
-      kept.uses--
-      const bytes = await kept.bytes
-      const copy = bytes.slice()
-      if (kept.uses === 0) bytes.fill(0)
-      return copy
+    expect(source) {
+      if (source.kind !== 'environment') {
+        uses.update(JSON.stringify(source), (count) => count + 1)
+      } else if (Object.hasOwn(context.environment, source.variable)) {
+        variables.add(source.variable)
+      }
+    },
+    async read(source, signal) {
+      if (source.kind === 'environment') return readVariable(source.variable, context)
+      const key = JSON.stringify(source)
+      const left = uses.update(key, (count) => Math.max(count - 1, 1))
+      const reading =
+        kept.get(key) ??
+        (source.kind === 'command' ? run(source.words, signal) : readSecret(source.path, context))
+      if (left <= 1) {
+        kept.delete(key)
+        return reading
+      }
+      kept.set(key, reading)
+      return copySecret(await reading)
+    },
+    async forget() {
+      for (const reading of kept.values()) {
+        await reading.then(
+          (secret) => secret.fill(0),
+          () => {},
+        )
+      }
+      kept.clear()
     },
   }
 }
 
-async function readSource(source: SecretSource, context: Context): Promise<Uint8Array> {
-  switch (source.kind) {
-    case 'file':
-      return readSecret(source.path, context)
-    case 'environment': {
-      const value = context.environment[source.variable]
-      if (value !== undefined) return encodeUtf8(value)
-      throw new KeyError('NOT_FOUND', `the variable ${source.variable} is not set`)
-    }
-    case 'command': {
-      const { readCommandOutput } = await import('../../keys/command-output.ts')
-      return readCommandOutput(source.words, MAX_PLAINTEXT)
-    }
-  }
+function readVariable(variable: string, context: Context): Uint8Array {
+  const secret = readSecretVariable(context, variable)
+  if (secret) return secret
+  throw new KeyError('NOT_FOUND', `the variable ${variable} is not set`)
 }

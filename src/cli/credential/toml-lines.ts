@@ -3,8 +3,11 @@
  * that they find themselves.
  */
 
-/** What may hide a header, and where it ends; a text in one line hides none. */
-const OPENING = /"""|'''|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\n]*'|#.*/g
+/**
+ * What may hide a header, and where it ends; a text in one line hides none. One that does not end, as
+ * in no valid document, is taken to the end of its line, not tried anew from its next quote.
+ */
+const OPENING = /"""|'''|"[^"\\\n]*(?:\\.[^"\\\n]*)*(?:"|\\?$)|'[^'\n]*(?:'|$)|#.*/g
 
 /**
  * Numbers, from 1, of the lines that begin a table `[[name]]`.
@@ -12,14 +15,19 @@ const OPENING = /"""|'''|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\n]*'|#.*/g
  * @param text a valid document
  */
 export function findTableLines(text: string, name: string): readonly number[] {
+  const isHeader = tableLines(name)
+  return text.split('\n').flatMap((line, index) => (isHeader(line) ? [index + 1] : []))
+}
+
+/** Tells of each line of a valid document, given in order, whether it begins a table `[[name]]`. */
+export function tableLines(name: string): (line: string) => boolean {
   const header = new RegExp(`^[ \\t]*\\[\\[[ \\t]*(["']?)${name}\\1[ \\t]*\\]\\]`)
-  const lines: number[] = []
   let open: string | undefined
-  for (const [index, line] of text.split('\n').entries()) {
-    if (open === undefined && header.test(line)) lines.push(index + 1)
+  return (line) => {
+    const isHeader = open === undefined && header.test(line)
     open = stateAfter(line, open)
+    return isHeader
   }
-  return lines
 }
 
 /** The quotes that are open at the end of a line, of a text that goes on in the next. */

@@ -148,7 +148,7 @@ export async function loadPolicy(
   }
   const found =
     missing.length > 0 && sealer.kind === 'tpm'
-      ? await sealer.tpm.readPcrs(bank, pcrMask(missing))
+      ? await sealer.tpm.readPcrs(bank, pcrMask(missing), sealer.parent)
       : new Map<number, Uint8Array>()
   const given = [...pcrs].flatMap(([pcr, value]) => (value ? [[pcr, value] as const] : []))
   return {

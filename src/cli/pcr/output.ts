@@ -1,6 +1,7 @@
 /** Where the results of `pcr sign`, `policy-digest` and `join` go. */
 
 import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { FileError } from '../../errors.ts'
 import { createOutput } from '../../files/output.ts'
 import { formatJsonText } from '../../formats/json-text.ts'
 import type { PcrSignatureDocument } from '../../formats/pcr-signature-document.ts'
@@ -39,22 +40,29 @@ export interface Placement {
   readonly profiles: readonly ProfileSignatures[]
 }
 
-/** Writes the JSON and the UKI where they are wanted; what is wanted nowhere goes to standard output. */
+/**
+ * Writes the JSON and the UKI where they are wanted, neither where the UKI has no room; what is wanted nowhere goes to standard output. */
 export async function writeSignatures(
   document: PcrSignatureDocument,
   placement: Placement | undefined,
   values: PlacementValues,
   context: Context,
 ): Promise<void> {
-  const { output, signatures, force, stripAuthenticode, json } = values
-  if (signatures !== undefined) {
-    await writeText(signatures, `${formatJsonText(document, 'short')}\n`, force)
+  const { output, signatures, json } = values
+  const text = `${formatJsonText(document, 'short')}\n`
+  const made =
+    signatures === undefined ? undefined : await createOutput(signatures, { force: values.force })
+  try {
+    await made?.write(encodeUtf8(text), 0)
+    if (output !== undefined && placement) await place(placement, output, values)
+    await made?.commit().catch((error) => {
+      throw output === undefined ? error : alsoWritten(error, output)
+    })
+  } finally {
+    await made?.abort()
   }
-  if (output !== undefined && placement) {
-    const options = { output, force, stripAuthenticode }
-    const { uki, profiles } = placement
-    await placeSignatures(uki, profiles, options).catch(blame(uki.path))
-    if (json === undefined) context.stdout.write(describePlaced(output, profiles))
+  if (output !== undefined && placement && json === undefined) {
+    context.stdout.write(describePlaced(output, placement.profiles))
   }
   if ((output === undefined && signatures === undefined) || json !== undefined) {
     context.stdout.write(formatAlways(document, json, context))
@@ -68,13 +76,18 @@ function describePlaced(output: string, profiles: readonly ProfileSignatures[]):
   ])}`
 }
 
-async function writeText(path: string, text: string, force: boolean): Promise<void> {
-  const output = await createOutput(path, { force })
-  try {
-    await output.write(encodeUtf8(text), 0)
-    await output.commit()
-  } catch (error) {
-    await output.abort()
-    throw error
-  }
+/** The UKI comes first, as it may have no room; it is not taken back. */
+function alsoWritten(error: unknown, output: string): unknown {
+  if (!(error instanceof FileError)) return error
+  const { code, message, hint, cause } = error
+  return new FileError(code, `${message}; ${output} is written`, { hint, cause })
+}
+
+async function place(
+  { uki, profiles }: Placement,
+  output: string,
+  { force, stripAuthenticode }: PlacementValues,
+): Promise<void> {
+  const options = { output, force, stripAuthenticode }
+  await placeSignatures(uki, profiles, options).catch(blame(uki.path))
 }

@@ -24,8 +24,17 @@ export interface LoadedCarriers {
   readonly forget: () => Promise<void>
 }
 
-/** In the order in which they are moved. @throws UsageError, KeyError, FileError */
-export async function loadCarriers(plan: PlanFile, context: Context): Promise<LoadedCarriers> {
+/**
+ * In the order in which they are moved.
+ *
+ * @param allowCommands whether TPMs behind sockets are asked; signers are used by a run only
+ * @throws UsageError, KeyError, FileError
+ */
+export async function loadCarriers(
+  plan: PlanFile,
+  context: Context,
+  allowCommands: boolean,
+): Promise<LoadedCarriers> {
   const closing: Closing[] = []
   const carriers: Carrier[] = []
   for (const table of plan.images) carriers.push(...(await imageCarriers(table, context, closing)))
@@ -34,7 +43,9 @@ export async function loadCarriers(plan: PlanFile, context: Context): Promise<Lo
   }
   for (const { place, values } of plan.credentials) {
     const paths = await findFiles(values.files, place, () => true)
-    carriers.push(...credentialCarriers(paths, { place, values }, context, closing))
+    carriers.push(
+      ...credentialCarriers(paths, { place, values }, { context, closing, allowCommands }),
+    )
   }
   return {
     carriers,

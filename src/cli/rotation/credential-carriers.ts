@@ -8,17 +8,28 @@ import { type CredentialTurn, credentialCarrier } from '../../rotation/credentia
 import type { Context } from '../context.ts'
 import { loadPolicy, loadSealer, namesTpm, openDevice, readSignatures } from '../credential/tpm.ts'
 import { UsageError } from '../errors.ts'
+import { notAllowed, outletOfTpm } from '../outlets.ts'
 import { type Closing, once } from './once.ts'
 import type { PlanTable } from './read-plan.ts'
 import type { credentialFields } from './tables.ts'
+
+interface CredentialTools {
+  readonly context: Context
+  readonly closing: Closing[]
+  /** Whether TPMs behind sockets are asked; else a credential that needs one cannot be told. */
+  readonly allowCommands: boolean
+}
 
 /** @throws UsageError where the table does not say with what to seal. */
 export function credentialCarriers(
   paths: readonly string[],
   { place, values }: PlanTable<typeof credentialFields>,
-  context: Context,
-  closing: Closing[],
+  { context, closing, allowCommands }: CredentialTools,
 ): readonly Carrier[] {
+  const assertAllowed = (device: string | undefined) => {
+    const outlet = allowCommands ? undefined : outletOfTpm(device)
+    if (outlet !== undefined) throw notAllowed(place, outlet)
+  }
   const { hostSecret, tpmDevice, tpmSignature, allowNull } = values
   if (hostSecret === undefined && !namesTpm(values)) {
     throw new UsageError(`${place}: it does not say with what to seal`, {
@@ -28,12 +39,13 @@ export function credentialCarriers(
   const turn: CredentialTurn = {
     from: {
       host: hostOf(values.oldHostSecret, closing),
-      tpm: tpmOf(values.oldTpmDevice, values.oldTpmSignature),
+      tpm: tpmOf(values.oldTpmDevice, values.oldTpmSignature, assertAllowed),
       acceptNull: allowNull,
     },
-    to: { host: hostOf(hostSecret, closing), tpm: tpmOf(tpmDevice, tpmSignature) },
+    to: { host: hostOf(hostSecret, closing), tpm: tpmOf(tpmDevice, tpmSignature, assertAllowed) },
     withTpm: namesTpm(values)
       ? async (use) => {
+          assertAllowed(tpmDevice)
           const { sealer, close } = await loadSealer(values, undefined)
           try {
             const wantsKey = values.tpmPublicKey === undefined ? 'no' : 'yes'
@@ -58,9 +70,14 @@ function hostOf(path: string | undefined, closing: Closing[]) {
 }
 
 /** Opened anew each time: the same TPM may be sealed with next, and some take one guest only. */
-function tpmOf(device: string | undefined, signatures: string | undefined) {
+function tpmOf(
+  device: string | undefined,
+  signatures: string | undefined,
+  assertAllowed: (device: string) => void,
+) {
   if (device === undefined) return undefined
   return async (headers: CredentialHeaders) => {
+    assertAllowed(device)
     const tpm = await openDevice(device)
     try {
       return await unsealTpmPart(headers, tpm, () => readSignatures(signatures))

@@ -3,6 +3,7 @@
 import { dirname, isAbsolute, join } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import { readText } from '../../files/text.ts'
+import { parseJson } from '../../formats/json.ts'
 import type { Argument, Arguments, OptionArgument, ValuesOf } from '../arguments.ts'
 import { findTableLines } from '../credential/toml-lines.ts'
 import { UsageError } from '../errors.ts'
@@ -59,8 +60,12 @@ interface PlanText {
 function readToml(text: string): PlanText {
   try {
     const document = parse(text, { maxDepth: MAX_DEPTH })
-    const placeOf = (name: TableName, index: number) =>
-      `[[${name}]] in line ${findTableLines(text, name)[index]}`
+    const lines = new Map<TableName, readonly number[]>()
+    const placeOf = (name: TableName, index: number) => {
+      const found = lines.get(name) ?? findTableLines(text, name)
+      lines.set(name, found)
+      return `[[${name}]] in line ${found[index]}`
+    }
     return { document, placeOf }
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
@@ -72,12 +77,9 @@ function readToml(text: string): PlanText {
 }
 
 function readJson(text: string): PlanText {
-  try {
-    const placeOf = (name: TableName, index: number) => `${name} ${index + 1}`
-    return { document: JSON.parse(text), placeOf }
-  } catch {
-    throw new UsageError('the plan begins with { and is not JSON')
-  }
+  const refuse = (fault: string) => new UsageError(`the plan begins with { and is ${fault}`)
+  const placeOf = (name: TableName, index: number) => `${name} ${index + 1}`
+  return { document: Object(parseJson(text, refuse)), placeOf }
 }
 
 function tablesOf(value: unknown, name: TableName): readonly Readonly<Record<string, unknown>>[] {

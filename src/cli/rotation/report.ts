@@ -18,7 +18,7 @@ const ACTIONS: Readonly<Record<Step['kind'], Partial<Record<Step['action'], stri
   credential: { replace: 'seal with the new keys' },
 }
 
-const OUTCOMES = { done: 'done', failed: 'FAIL', waiting: 'wait' } as const
+const OUTCOMES = { done: 'done', failed: 'FAIL', waiting: 'wait', interrupted: 'left' } as const
 const STATES = {
   old: 'old key',
   both: 'both keys',

@@ -3,6 +3,7 @@
 import { alignUp } from '../../bytes/align.ts'
 import { concat } from '../../bytes/concat.ts'
 import { fromHex } from '../../bytes/hex.ts'
+import { allocateSecret } from '../../bytes/secret.ts'
 import { encode } from '../../bytes/struct.ts'
 import { encryptGcm } from '../../crypto/aes-gcm.ts'
 import type { CredentialHeaders } from './headers.ts'
@@ -39,7 +40,10 @@ export function encodeCredential(content: CredentialContent, key: Uint8Array): U
   const { headers, metadata, secret } = content
   if (secret.length > MAX_PLAINTEXT) throw new RangeError(`secret of ${secret.length} bytes`)
   const additional = encodeHeaders(headers)
-  const plaintext = concat(encodeMetadata(metadata), secret)
+  const inner = encodeMetadata(metadata)
+  const plaintext = allocateSecret(inner.length + secret.length)
+  plaintext.set(inner)
+  plaintext.set(secret, inner.length)
   const { ciphertext, tag } = encryptGcm({ key, iv: headers.iv, additional }, plaintext)
   plaintext.fill(0)
   return concat(additional, ciphertext, tag)

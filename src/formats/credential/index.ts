@@ -1,6 +1,13 @@
 /** Encrypted credentials of systemd: the container, its keys and its text form. */
 
 export {
+  type CredentialFile,
+  type CredentialSetting,
+  type HeldCredential,
+  parseCredentialFile,
+  replaceCredentials,
+} from './credential-file.ts'
+export {
   decodeCredential,
   decryptCredential,
   type SealedCredential,

@@ -9,6 +9,7 @@
 import { fromHex } from '../../bytes/hex.ts'
 import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { FormatError } from '../../errors.ts'
+import { parseJson } from '../json.ts'
 import { PCR_BANKS, PCR_COUNT, type PcrBank, pcrSize } from '../tpm2/pcr.ts'
 import type { EventLog, LogEvent } from './log-event.ts'
 
@@ -85,13 +86,7 @@ function readDigests(value: unknown, offset: number): ReadonlyMap<PcrBank, Uint8
 function parseObject(bytes: Uint8Array, offset: number): Readonly<Record<string, unknown>> {
   const text = decodeUtf8(bytes)
   if (text === undefined) throw bad('record is not UTF-8', offset)
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    const message = 'record is not JSON'
-    throw new FormatError(FORMAT, 'BAD_VALUE', message, { offset, cause })
-  }
+  const value = parseJson(text, (fault) => bad(`record is ${fault}`, offset))
   if (!isObject(value)) throw bad('record is not an object', offset)
   return value
 }

@@ -26,34 +26,34 @@ const ROLES = ['data', 'hash', 'signature'] as const
 const SUFFIXES = { data: '', hash: '-verity', signature: '-verity-sig' } as const
 
 /** Spellings systemd reads in type names and never writes. */
-const ALIASES: Readonly<Record<string, string>> = {
-  aarch64: 'arm64',
-  amd64: 'x86-64',
-  x86_64: 'x86-64',
-  armv7l: 'arm',
-  i386: 'x86',
-  i486: 'x86',
-  i586: 'x86',
-  i686: 'x86',
-  ppc64le: 'ppc64-le',
-  ppc64el: 'ppc64-le',
-  loong64: 'loongarch64',
-  mipsel: 'mips-le',
-  mips64el: 'mips64-le',
-  hppa: 'parisc',
-}
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['aarch64', 'arm64'],
+  ['amd64', 'x86-64'],
+  ['x86_64', 'x86-64'],
+  ['armv7l', 'arm'],
+  ['i386', 'x86'],
+  ['i486', 'x86'],
+  ['i586', 'x86'],
+  ['i686', 'x86'],
+  ['ppc64le', 'ppc64-le'],
+  ['ppc64el', 'ppc64-le'],
+  ['loong64', 'loongarch64'],
+  ['mipsel', 'mips-le'],
+  ['mips64el', 'mips64-le'],
+  ['hppa', 'parisc'],
+])
 
 /** Types without architecture that turn up in disk images. */
-const OTHER_TYPES: Readonly<Record<string, string>> = {
-  '0fc63daf-8483-4772-8e79-3d69d8477de4': 'linux-generic',
-  'c12a7328-f81f-11d2-ba4b-00a0c93ec93b': 'esp',
-  'bc13c2ff-59e6-4262-a352-b275fd6f7172': 'xbootldr',
-  '0657fd6d-a4ab-43c4-84e5-0933c84b4f4f': 'swap',
-  '933ac7e1-2eb4-4f13-b844-0e14e2aef915': 'home',
-  '3b8f8425-20e0-4f3b-907f-1a25a76f98e8': 'srv',
-  '4d21b016-b534-45c2-a9fb-5c16e091fd2d': 'var',
-  '7ec6f557-3bc5-4aca-b293-16ef5df639d1': 'tmp',
-}
+const OTHER_TYPES: ReadonlyMap<string, string> = new Map([
+  ['0fc63daf-8483-4772-8e79-3d69d8477de4', 'linux-generic'],
+  ['c12a7328-f81f-11d2-ba4b-00a0c93ec93b', 'esp'],
+  ['bc13c2ff-59e6-4262-a352-b275fd6f7172', 'xbootldr'],
+  ['0657fd6d-a4ab-43c4-84e5-0933c84b4f4f', 'swap'],
+  ['933ac7e1-2eb4-4f13-b844-0e14e2aef915', 'home'],
+  ['3b8f8425-20e0-4f3b-907f-1a25a76f98e8', 'srv'],
+  ['4d21b016-b534-45c2-a9fb-5c16e091fd2d', 'var'],
+  ['7ec6f557-3bc5-4aca-b293-16ef5df639d1', 'tmp'],
+])
 
 const BY_GUID: ReadonlyMap<string, PartitionType> = new Map(
   (['root', 'usr'] as const).flatMap((designator) =>
@@ -96,12 +96,12 @@ export function parsePartitionTypeName(name: string): PartitionType | undefined 
 
 /** systemd's spelling of an architecture name or alias that has partition types. */
 export function canonicalArchitecture(name: string): string | undefined {
-  const canonical = Object.hasOwn(ALIASES, name) ? ALIASES[name]! : name
+  const canonical = ALIASES.get(name) ?? name
   return partitionArchitectures.includes(canonical) ? canonical : undefined
 }
 
 /** A readable name for any type GUID: `root-x86-64`, `esp`, or the GUID itself. */
 export function describePartitionType(guid: string): string {
   const type = findPartitionType(guid)
-  return type ? partitionTypeName(type) : (OTHER_TYPES[guid.toLowerCase()] ?? guid)
+  return type ? partitionTypeName(type) : (OTHER_TYPES.get(guid.toLowerCase()) ?? guid)
 }

@@ -51,8 +51,8 @@ export async function checkJfs(region: Region, offset: number) {
 }
 
 export async function checkRomfs(region: Region) {
-  const size = Math.min(512, (await region.view(0, 16))?.getUint32(8) ?? 1)
-  const header = size % 4 === 0 ? await region.view(0, size) : undefined
+  const size = Math.min(512, (await region.view(0, 16))?.getUint32(8) ?? 0)
+  const header = size > 0 && size % 4 === 0 ? await region.view(0, size) : undefined
   if (!header) return false
   let sum = 0
   for (let at = 0; at < size; at += 4) sum = (sum + header.getUint32(at)) >>> 0
@@ -84,6 +84,24 @@ export async function findNilfs(region: Region): Promise<Match | undefined> {
     }
   }
   return undefined
+}
+
+const ISO_SECTOR = 2048
+const ISO_DESCRIPTORS = 16
+const ISO_PRIMARY = 1
+const ISO_END = 255
+
+/** A primary descriptor among the first, of which only one has to have the magic. */
+export async function checkIso(region: Region, offset: number) {
+  const start = 32 * KIBIBYTE
+  // High Sierra has its type in front of the magic too, and is not looked for any further.
+  if (offset !== start + 1) return (await region.bytes(offset - 1, 1))?.[0] === ISO_PRIMARY
+  for (let index = 0; index < ISO_DESCRIPTORS; index++) {
+    const type = (await region.bytes(start + index * ISO_SECTOR, ISO_SECTOR))?.[0]
+    if (type === undefined || type === ISO_END) return false
+    if (type === ISO_PRIMARY) return true
+  }
+  return false
 }
 
 /** A descriptor of UDF in the volume recognition sequence; ISO 9660 alone has none. */

@@ -14,6 +14,7 @@ import { EXT_TYPES } from './ext-types.ts'
 import { checkFat } from './fat.ts'
 import {
   checkBtrfs,
+  checkIso,
   checkJfs,
   checkReiser,
   checkRomfs,
@@ -90,7 +91,7 @@ export const FILESYSTEM_TYPES: readonly ContentType[] = [
   {
     ...filesystem(
       'iso9660',
-      byMagic([magic(32 * KIBIBYTE + 1, 'CD001'), magic(32 * KIBIBYTE + 9, 'CDROM')]),
+      byMagic([magic(32 * KIBIBYTE + 1, 'CD001'), magic(32 * KIBIBYTE + 9, 'CDROM')], checkIso),
     ),
     tolerant: true,
   },

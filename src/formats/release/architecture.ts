@@ -9,44 +9,44 @@ const NAMES =
 export const ARCHITECTURES: readonly string[] = NAMES.split(' ')
 
 /** Spellings of other tools (uname, Debian, Go, RPM) for the same machines. */
-const ALIASES: Readonly<Record<string, string>> = {
-  x86_64: 'x86-64',
-  amd64: 'x86-64',
-  x64: 'x86-64',
-  i386: 'x86',
-  i486: 'x86',
-  i586: 'x86',
-  i686: 'x86',
-  ia32: 'x86',
-  '386': 'x86',
-  aarch64: 'arm64',
-  armv8l: 'arm64',
-  aarch64_be: 'arm64-be',
-  armhf: 'arm',
-  armel: 'arm',
-  armv6l: 'arm',
-  armv7l: 'arm',
-  armv7hl: 'arm',
-  loong64: 'loongarch64',
-  ppc64el: 'ppc64-le',
-  ppc64le: 'ppc64-le',
-  powerpc: 'ppc',
-  powerpc64: 'ppc64',
-  powerpc64le: 'ppc64-le',
-  mipsel: 'mips-le',
-  mips64el: 'mips64-le',
-  mips64le: 'mips64-le',
-  hppa: 'parisc',
-  riscv: 'riscv64',
-}
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['x86_64', 'x86-64'],
+  ['amd64', 'x86-64'],
+  ['x64', 'x86-64'],
+  ['i386', 'x86'],
+  ['i486', 'x86'],
+  ['i586', 'x86'],
+  ['i686', 'x86'],
+  ['ia32', 'x86'],
+  ['386', 'x86'],
+  ['aarch64', 'arm64'],
+  ['armv8l', 'arm64'],
+  ['aarch64_be', 'arm64-be'],
+  ['armhf', 'arm'],
+  ['armel', 'arm'],
+  ['armv6l', 'arm'],
+  ['armv7l', 'arm'],
+  ['armv7hl', 'arm'],
+  ['loong64', 'loongarch64'],
+  ['ppc64el', 'ppc64-le'],
+  ['ppc64le', 'ppc64-le'],
+  ['powerpc', 'ppc'],
+  ['powerpc64', 'ppc64'],
+  ['powerpc64le', 'ppc64-le'],
+  ['mipsel', 'mips-le'],
+  ['mips64el', 'mips64-le'],
+  ['mips64le', 'mips64-le'],
+  ['hppa', 'parisc'],
+  ['riscv', 'riscv64'],
+])
 
 /** Node's `process.arch` where it differs and leaves no doubt. */
-const NODE_NAMES: Readonly<Record<string, string>> = {
-  ia32: 'x86',
-  x64: 'x86-64',
-  loong64: 'loongarch64',
-  mipsel: 'mips-le',
-}
+const NODE_NAMES: ReadonlyMap<string, string> = new Map([
+  ['ia32', 'x86'],
+  ['x64', 'x86-64'],
+  ['loong64', 'loongarch64'],
+  ['mipsel', 'mips-le'],
+])
 
 /** Whether some machine calls itself `name`, so that `ARCHITECTURE=name` can match. */
 export function isArchitecture(name: string): boolean {
@@ -57,7 +57,7 @@ export function isArchitecture(name: string): boolean {
 export function suggestArchitecture(alias: string): string | undefined {
   const spelling = alias.toLowerCase()
   if (isArchitecture(spelling)) return spelling
-  return Object.hasOwn(ALIASES, spelling) ? ALIASES[spelling] : undefined
+  return ALIASES.get(spelling)
 }
 
 /**
@@ -67,6 +67,5 @@ export function suggestArchitecture(alias: string): string | undefined {
  */
 export function architectureOfNode(arch: string, endianness: 'LE' | 'BE'): string | undefined {
   if (arch === 'ppc64' || arch === 'ppc') return endianness === 'LE' ? `${arch}-le` : arch
-  if (Object.hasOwn(NODE_NAMES, arch)) return NODE_NAMES[arch]
-  return isArchitecture(arch) ? arch : undefined
+  return NODE_NAMES.get(arch) ?? (isArchitecture(arch) ? arch : undefined)
 }

@@ -16,6 +16,9 @@ export interface ReleaseDirectoryEntry {
   readonly strict?: string | undefined
 }
 
+/** Files that a message names. */
+const SHOWN = 10
+
 export type ReleaseFileRule = 'exact-name' | 'base-name' | 'not-strict' | 'relaxed'
 
 export type ReleaseFileLookup =
@@ -57,7 +60,7 @@ export function findReleaseFile(
   })
   if (accepted.length > 1) {
     const files = accepted.map(({ file }) => file)
-    const explanation = `${files.join(' and ')} both fit the image name ${imageName}`
+    const explanation = `${someOf(files).join(' and ')} both fit the image name ${imageName}`
     return { problem: 'ambiguous', files, explanation }
   }
   return accepted[0] ?? missing(imageName, candidates, options)
@@ -86,9 +89,15 @@ function missing(
       ? `${imageName} or ${RELEASE_FILE_PREFIX}${base}`
       : imageName
   const files = candidates.map(({ name }) => name)
-  const there = files.length > 0 ? `the image carries ${files.join(', ')}; ` : ''
+  const there = files.length > 0 ? `the image carries ${someOf(files).join(', ')}; ` : ''
   const explanation = `${there}systemd looks for ${RELEASE_FILE_PREFIX}${wanted}`
   return { problem: 'missing', files, explanation }
+}
+
+/** The first ones, and how many others there are. */
+function someOf(files: readonly string[]): readonly string[] {
+  const rest = files.length - SHOWN
+  return rest > 0 ? [...files.slice(0, SHOWN), `${rest} more`] : files
 }
 
 /** The image name a file's name is meant for, or undefined where it is not one. */

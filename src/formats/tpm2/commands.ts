@@ -221,6 +221,29 @@ export const GetCurves = command({
   response: record({ more: u8, capability: only(u32, CAPABILITY_CURVES), curves: list(u16, 508) }),
 })
 
+const CAPABILITY_HANDLES = 1
+const MAX_HANDLES = 254
+
+const HandleRange = record({ capability: u32, first: u32, count: u32 })
+const handlesFrom: Layout<{ readonly first: number }> = {
+  write: ({ first }) =>
+    HandleRange.write({ capability: CAPABILITY_HANDLES, first, count: MAX_HANDLES }),
+  read: HandleRange.read,
+}
+
+/** No handle. GetCapability as it is asked for the handles of one kind, from `first` on. */
+export const GetHandles = command({
+  name: 'GetCapability',
+  code: CommandCode.getCapability,
+  returnsHandle: false,
+  parameters: handlesFrom,
+  response: record({
+    more: u8,
+    capability: only(u32, CAPABILITY_HANDLES),
+    handles: list(u32, MAX_HANDLES),
+  }),
+})
+
 function command<Parameters, Response>(
   value: Command<Parameters, Response>,
 ): Command<Parameters, Response> {

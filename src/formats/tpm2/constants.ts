@@ -22,6 +22,10 @@ export const Handle = {
   password: 0x40000009,
   /** TCG TPM v2.0 Provisioning Guidance §7.8: the storage root key. */
   storageRootKey: 0x81000001,
+  /** The first of the sessions that are loaded, of either kind, as GetCapability counts them. */
+  firstSession: 0x02000000,
+  /** The first of the objects that are loaded. */
+  firstTransient: 0x80000000,
 } as const
 
 /** TPMA_OBJECT, §8.3. */
@@ -43,4 +47,6 @@ export const SessionAttribute = {
   decrypt: 0x20,
   /** The first parameter of the response is encrypted. */
   encrypt: 0x40,
+  /** The session authorizes nothing: it shows that the answer is the TPM's. */
+  audit: 0x80,
 } as const

@@ -1,6 +1,7 @@
 /** Key derivation with SHA-256: TPM 2.0 Library part 1 §11.4.10 (KDFa, KDFe). */
 
 import { concat } from '../../bytes/concat.ts'
+import { allocateSecret } from '../../bytes/secret.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { hmacSha256, sha256 } from '../../crypto/sha256.ts'
 import { u32 } from './wire.ts'
@@ -32,7 +33,7 @@ export function deriveSharedKey(
 }
 
 function fill(size: number, block: (counter: Uint8Array) => Uint8Array): Uint8Array {
-  const key = new Uint8Array(size)
+  const key = allocateSecret(size)
   for (let offset = 0, counter = 1; offset < size; offset += DIGEST_SIZE, counter++) {
     const bytes = block(u32.write(counter))
     key.set(bytes.subarray(0, size - offset), offset)

@@ -35,7 +35,7 @@ export function looksLikePem(bytes: Uint8Array): boolean {
  * @throws FormatError where there is none, or the key is neither RSA nor on a NIST curve.
  */
 export function parseSubjectKey(pem: Uint8Array): SubjectKey {
-  const blocks = parsePem(new TextDecoder('latin1').decode(pem))
+  const blocks = parsePem(pem)
   const block = blocks.find(({ label }) => label === 'PUBLIC KEY')
   if (block) return readSubjectKey(readDer(FORMAT, block.der))
   const labels = blocks.map(({ label }) => label)

@@ -6,6 +6,7 @@
  */
 
 import { concat } from '../../bytes/concat.ts'
+import { allocateSecret, copySecret, joinSecret } from '../../bytes/secret.ts'
 import { viewOf } from '../../bytes/struct.ts'
 import { FormatError } from '../../errors.ts'
 
@@ -49,11 +50,11 @@ export class Cursor {
     return new Cursor(this.#bytes, start, start + size)
   }
 
-  /** A copy of the next `size` bytes. */
+  /** A copy of the next `size` bytes, in memory of its own: it may be a secret. */
   take(size: number, field: string): Uint8Array {
     const start = this.#offset
     this.#step(size, field)
-    return this.#bytes.slice(start, start + size)
+    return copySecret(this.#bytes.subarray(start, start + size))
   }
 
   /** @throws FormatError where something is left. */
@@ -92,7 +93,7 @@ export const u32 = number(4, (view, value) => view.setUint32(0, value))
 export function record<T extends object>(fields: { [K in keyof T]: Layout<T[K]> }): Layout<T> {
   const names = Object.keys(fields) as (keyof T & string)[]
   return {
-    write: (value) => join(names.map((name) => fields[name].write(value[name]))),
+    write: (value) => joinSecret(names.map((name) => fields[name].write(value[name]))),
     read(cursor) {
       const value = {} as T
       for (const name of names) value[name] = fields[name].read(cursor, name)
@@ -106,7 +107,10 @@ export function buffer(limit: number): Layout<Uint8Array> {
   return {
     write(value) {
       if (value.length > limit) throw new RangeError(`${value.length} bytes, at most ${limit}`)
-      return concat(u16.write(value.length), value)
+      const bytes = allocateSecret(2 + value.length)
+      viewOf(bytes).setUint16(0, value.length)
+      bytes.set(value, 2)
+      return bytes
     },
     read(cursor, field) {
       const { offset } = cursor
@@ -122,7 +126,7 @@ export function sized<T>(layout: Layout<T>): Layout<T> {
   return {
     write(value) {
       const bytes = layout.write(value)
-      return join([u16.write(bytes.length), bytes])
+      return joinSecret([u16.write(bytes.length), bytes])
     },
     read(cursor, field) {
       const inner = cursor.within(u16.read(cursor, `size of ${field}`), field)
@@ -159,13 +163,6 @@ export function only(layout: Layout<number>, expected: number): Layout<number> {
       throw new FormatError(FORMAT, 'UNSUPPORTED', message, { offset })
     },
   }
-}
-
-/** Joins what was written for this only, and leaves no copy of it: there may be a secret in it. */
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = concat(...parts)
-  for (const part of parts) part.fill(0)
-  return joined
 }
 
 /** No fields at all. */

@@ -64,47 +64,62 @@ export function readExtensions(element: Element): Extensions {
     fields.end()
     if (present.includes(oid)) throw bad(item, `extension ${oid} appears twice`)
     present.push(oid)
-    READERS[oid]?.(extensions, readDer(element.format, value.content), critical)
+    READERS.get(oid)?.(extensions, readDer(element.format, value.content), critical)
   }
   return { ...extensions, present }
 }
 
 type Reader = (into: Mutable<Extensions>, value: Element, critical: boolean) => void
 
-const READERS: { readonly [oid: string]: Reader } = {
-  [Oid.basicConstraints](into, value, critical) {
-    const fields = new Fields(value, 'basic constraints')
-    const flag = fields.optional(Tag.boolean)
-    const certificateAuthority = flag ? readBoolean(flag, 'cA') : false
-    const path = fields.optional(Tag.integer)
-    fields.end()
-    into.basicConstraints = {
-      critical,
-      certificateAuthority,
-      explicitFalse: flag !== undefined && !certificateAuthority,
-      ...(path ? { pathLength: readSmallInteger(path, 'path length') } : {}),
-    }
-  },
-  [Oid.keyUsage](into, value, critical) {
-    const { bytes } = readBitString(value, 'key usage')
-    const usages = KEY_USAGES.filter(
-      (_, bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0,
-    )
-    into.keyUsage = { critical, usages }
-  },
-  [Oid.extendedKeyUsage](into, value) {
-    assertTag(value, Tag.sequence, 'extended key usage')
-    into.extendedKeyUsage = readMany(value, 'extended key usages', MAX_EXTENSIONS).map((purpose) =>
-      nameOfOid(EXTENDED_KEY_USAGES, readOid(purpose, 'extended key usage')),
-    )
-  },
-  [Oid.subjectKeyIdentifier](into, value) {
-    assertTag(value, Tag.octetString, 'subject key identifier')
-    into.subjectKeyIdentifier = value.content
-  },
-  [Oid.authorityKeyIdentifier](into, value) {
-    const fields = new Fields(value, 'authority key identifier')
-    const key = fields.optional(0x80)
-    if (key) into.authorityKeyIdentifier = key.content
-  },
-}
+const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  [
+    Oid.basicConstraints,
+    (into, value, critical) => {
+      const fields = new Fields(value, 'basic constraints')
+      const flag = fields.optional(Tag.boolean)
+      const certificateAuthority = flag ? readBoolean(flag, 'cA') : false
+      const path = fields.optional(Tag.integer)
+      fields.end()
+      into.basicConstraints = {
+        critical,
+        certificateAuthority,
+        explicitFalse: flag !== undefined && !certificateAuthority,
+        ...(path ? { pathLength: readSmallInteger(path, 'path length') } : {}),
+      }
+    },
+  ],
+  [
+    Oid.keyUsage,
+    (into, value, critical) => {
+      const { bytes } = readBitString(value, 'key usage')
+      const usages = KEY_USAGES.filter(
+        (_, bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0,
+      )
+      into.keyUsage = { critical, usages }
+    },
+  ],
+  [
+    Oid.extendedKeyUsage,
+    (into, value) => {
+      assertTag(value, Tag.sequence, 'extended key usage')
+      into.extendedKeyUsage = readMany(value, 'extended key usages', MAX_EXTENSIONS).map(
+        (purpose) => nameOfOid(EXTENDED_KEY_USAGES, readOid(purpose, 'extended key usage')),
+      )
+    },
+  ],
+  [
+    Oid.subjectKeyIdentifier,
+    (into, value) => {
+      assertTag(value, Tag.octetString, 'subject key identifier')
+      into.subjectKeyIdentifier = value.content
+    },
+  ],
+  [
+    Oid.authorityKeyIdentifier,
+    (into, value) => {
+      const fields = new Fields(value, 'authority key identifier')
+      const key = fields.optional(0x80)
+      if (key) into.authorityKeyIdentifier = key.content
+    },
+  ],
+])

@@ -1,43 +1,47 @@
 /** PEM (RFC 7468): base64 between two lines that say what it is. */
 
-import { fromBase64, toBase64 } from '../../bytes/base64.ts'
+import { toBase64 } from '../../bytes/base64.ts'
+import { decodeBase64 } from '../../bytes/decode-base64.ts'
+import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { FormatError } from '../../errors.ts'
 
 /** One block of a PEM file. */
 export interface PemBlock {
   /** `CERTIFICATE`, `PRIVATE KEY`, … */
   readonly label: string
+  /** Of a key that is secret, the caller's to overwrite. */
   readonly der: Uint8Array
   /** Whether it has RFC 1421 headers (`Proc-Type: 4,ENCRYPTED`), in which case `der` is empty. */
   readonly hasHeaders: boolean
 }
 
-const BLOCK = /^-----BEGIN ([A-Z0-9 ]{1,64})-----[ \t]*\r?$/m
+const BEGIN = encodeUtf8('-----BEGIN ')
+/** The label and all blanks that may be behind the line. */
+const MAX_LINE = 256
+const BEGIN_LINE = /^-----BEGIN ([A-Z0-9 ]{1,64})-----[ \t]*\r?$/
+const NEWLINE = 0x0a
+const COLON = 0x3a
 
 /**
- * All blocks of a PEM text, in order; text around them is ignored.
+ * All blocks of a PEM text, in order; text around them is ignored. What is between the two lines of a
+ * block never becomes a text, which could not be overwritten.
  *
  * @throws FormatError where a block does not end or holds something else than base64.
  */
-export function parsePem(text: string): PemBlock[] {
+export function parsePem(pem: string | Uint8Array): PemBlock[] {
+  const bytes = typeof pem === 'string' ? encodeUtf8(pem) : pem
   const blocks: PemBlock[] = []
-  let rest = text
-  for (;;) {
-    const begin = BLOCK.exec(rest)
-    if (!begin) return blocks
-    const label = begin[1]!
-    const body = rest.slice(begin.index + begin[0].length)
-    const end = body.indexOf(`\n-----END ${label}-----`)
-    if (end < 0) throw new FormatError('pem', 'TRUNCATED', `block ${label} has no end`)
-    const content = body.slice(0, end)
-    const hasHeaders = content.includes(':')
-    blocks.push({
-      label,
-      der: hasHeaders ? new Uint8Array() : decodeBase64(content, label),
-      hasHeaders,
-    })
-    rest = body.slice(end + 1)
+  for (let offset = 0; offset < bytes.length; ) {
+    const next = endOfLine(bytes, offset)
+    const label = readLabel(bytes.subarray(offset, next))
+    offset = next + 1
+    if (label === undefined) continue
+    const end = findEnd(bytes, next, encodeUtf8(`-----END ${label}-----`))
+    if (end === undefined) throw new FormatError('pem', 'TRUNCATED', `block ${label} has no end`)
+    blocks.push(readBlock(label, bytes.subarray(offset, end)))
+    offset = end
   }
+  return blocks
 }
 
 /** One PEM block, lines of 64 characters, with a final newline. */
@@ -46,8 +50,31 @@ export function formatPem(label: string, der: Uint8Array): string {
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n')
 }
 
-function decodeBase64(content: string, label: string): Uint8Array {
-  const der = fromBase64(content.replace(/[ \t\r\n]/g, ''))
+function readBlock(label: string, content: Uint8Array): PemBlock {
+  if (content.includes(COLON)) return { label, der: new Uint8Array(), hasHeaders: true }
+  const der = decodeBase64(content)
   if (!der) throw new FormatError('pem', 'BAD_VALUE', `block ${label} is not base64`)
-  return der
+  return { label, der, hasHeaders: false }
+}
+
+function endOfLine(bytes: Uint8Array, offset: number): number {
+  const found = bytes.indexOf(NEWLINE, offset)
+  return found < 0 ? bytes.length : found
+}
+
+function readLabel(line: Uint8Array): string | undefined {
+  if (line.length > MAX_LINE || !startsWith(line, 0, BEGIN)) return undefined
+  return BEGIN_LINE.exec(new TextDecoder('latin1').decode(line))?.[1]
+}
+
+/** Where the line `mark` begins, looked for behind the newline at `newline`. */
+function findEnd(bytes: Uint8Array, newline: number, mark: Uint8Array): number | undefined {
+  for (let at = newline; at < bytes.length; at = endOfLine(bytes, at + 1)) {
+    if (startsWith(bytes, at + 1, mark)) return at + 1
+  }
+  return undefined
+}
+
+function startsWith(bytes: Uint8Array, offset: number, start: Uint8Array): boolean {
+  return start.every((byte, index) => bytes[offset + index] === byte)
 }

@@ -16,6 +16,7 @@ import { deviceBlockSize, findMountObjections } from './mount-objections.ts'
 import type { Subject } from './subject.ts'
 
 const PORTABLE_BLOCK_SIZE = 4096
+const UNPROVEN: readonly string[] = ['UNSUPPORTED', 'TOO_LARGE']
 
 /** What is read here is what systemd mounts: libblkid names it, and nothing else. */
 export const contentType: Check<Subject> = {
@@ -51,7 +52,8 @@ export const filesystem: Check<Subject> = {
             expected: 'an EROFS file system that can be read',
             found: error.fact,
             offset: data.offset + (error.offset ?? 0),
-            ...(error.code === 'UNSUPPORTED' && { unproven: true as const }),
+            // What is too much for this program need not be for others.
+            ...(UNPROVEN.includes(error.code) && { unproven: true as const }),
           },
         ],
       }
@@ -124,19 +126,24 @@ export const hierarchies: Check<Subject> = {
     const value = resultOf(contents)
     if (!value) return undefined
     const { topLevel, releases, hasOsRelease } = value
+    const present = value.hierarchies
     const problems: Problem[] = []
     if (hasOsRelease) {
       const found = 'there: systemd takes the image for an operating system and refuses it'
       problems.push({ expected: 'no usr/lib/os-release', found })
     }
+    for (const { name, defect } of present) {
+      if (!defect || defect.code === 'ENOENT') continue
+      problems.push({ expected: `${name}: a directory`, found: `${name}: ${defect.fact}` })
+    }
     const merged = releases.flatMap(({ kind }) => KINDS[kind].hierarchies)
-    if (releases.length > 0 && !merged.some((name) => topLevel.includes(name))) {
+    if (releases.length > 0 && !present.some(({ defect }) => defect?.code !== 'ENOENT')) {
       const expected = `one of ${merged.join(', ')}`
       problems.push({ expected, found: topLevel.join(', ') || 'nothing' })
     }
-    const others = topLevel.filter((name) => !merged.includes(name))
+    const used = present.flatMap(({ name, defect }) => (defect ? [] : [name]))
+    const others = topLevel.filter((name) => !used.includes(name))
     const ignored = others.length > 0 ? `; systemd ignores ${others.join(', ')}` : ''
-    const used = topLevel.filter((name) => merged.includes(name))
     return { problems, note: `${used.join(', ')}${ignored}` }
   },
 }

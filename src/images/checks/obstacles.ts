@@ -17,14 +17,14 @@ export interface Obstacle {
 }
 
 /** What comes of a failed check. What readers do not check, or check in another way, is left out. */
-const OBSTACLES: Readonly<Record<string, string>> = {
-  merge: 'it does not fit the target and is left out',
-}
+const OBSTACLES: ReadonlyMap<string, string> = new Map([
+  ['merge', 'it does not fit the target and is left out'],
+])
 /** The same where the hash tree is used. */
-const DAMAGES: Readonly<Record<string, string>> = {
-  'hash tree': 'reading what its damaged blocks cover gives EIO',
-  data: 'reading its damaged blocks gives EIO',
-}
+const DAMAGES: ReadonlyMap<string, string> = new Map([
+  ['hash tree', 'reading what its damaged blocks cover gives EIO'],
+  ['data', 'reading its damaged blocks gives EIO'],
+])
 
 /** Up to this size of a block, libblkid 2.41 and 2.42 compute another checksum than the kernel. */
 const LARGEST_MISREAD_BLOCK = 1024
@@ -98,10 +98,11 @@ function ofDisguise({
 }
 
 function findFailed({ rootHashes }: Subject, findings: readonly Finding[]): Obstacle[] {
-  const outcomes = { ...OBSTACLES, ...(rootHashes.reader.rootHash && DAMAGES) }
   return findings.flatMap((finding) => {
-    const reason = finding.ok || finding.unproven ? undefined : outcomes[finding.check]
-    return reason ? [refuse(reason)] : []
+    if (finding.ok || finding.unproven) return []
+    const damage = rootHashes.reader.rootHash ? DAMAGES.get(finding.check) : undefined
+    const reason = damage ?? OBSTACLES.get(finding.check)
+    return reason === undefined ? [] : [refuse(reason)]
   })
 }
 
@@ -133,6 +134,8 @@ function findInside(contents: FilesystemContents, subject: Subject): Obstacle[] 
     return [refuse('ENOMEDIUM: with usr/lib/os-release it is no extension')]
   }
   if (contents.releases.length === 0) return [refuse(NOT_AN_EXTENSION)]
+  const hierarchy = findHierarchyObstacle(contents)
+  if (hierarchy !== undefined) return [refuse(hierarchy)]
   return contents.releases.flatMap((release) => {
     const reason = findReleaseObstacle(release)
     return reason ? [refuse(reason)] : []
@@ -149,6 +152,15 @@ function ofPages(architecture: string | undefined, what: string): Obstacle {
 
 function refuse(reason: string): Obstacle {
   return { certain: true, reason }
+}
+
+/** systemd-sysext passes by what is not there, and gives up over what is there and no directory. */
+function findHierarchyObstacle({ hierarchies }: FilesystemContents): string | undefined {
+  for (const { name, defect } of hierarchies) {
+    if (!defect || defect.code === 'ENOENT') continue
+    return `${defect.code}: ${name} is ${defect.fact}, and then no extension is merged at all`
+  }
+  return undefined
 }
 
 const NOT_AN_EXTENSION = 'it is not an extension under this name'

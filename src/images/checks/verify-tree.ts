@@ -161,8 +161,10 @@ async function* digestBlocks(
   // Threads know the one block size everybody uses; others come from old or unusual builders.
   const hash =
     blockSize === VERITY_BLOCK_SIZE
-      ? async ({ start, size }: { start: number; size: number }) =>
-          (await pool.run({ kind: 'hash', salt, file: part.file.fd, start, size })).digests
+      ? async ({ start, size }: { start: number; size: number }) => {
+          const { fd: file, path } = part.file
+          return (await pool.run({ kind: 'hash', salt, file, path, start, size })).digests
+        }
       : async ({ start, size }: { start: number; size: number }) =>
           digestHere(await part.file.read(start, size), blockSize, salt)
   for await (const { result } of ordered(chunks(), pool.window, hash)) yield result

@@ -6,7 +6,6 @@
  * detached buffers ever after in that thread, and compression a seventh slower.
  */
 
-import type { Content } from '../../tree/model.ts'
 import type { PackedPieces } from './pieces.ts'
 
 /** Fill a buffer with pieces; what is between them is already there. */
@@ -35,6 +34,8 @@ export interface CompressJob {
   readonly buffer: SharedArrayBuffer
   readonly compression: ChunkCompression
   readonly pieces: PackedPieces
+  /** 1 for each piece whose own blocks are hashed besides those that are stored. */
+  readonly hashed: Uint8Array
 }
 
 /** Hash a range of a file and keep only the digests. */
@@ -43,26 +44,37 @@ export interface HashJob {
   readonly salt: Uint8Array
   /** A descriptor that stays open: all jobs read the very file that was opened. */
   readonly file: number
+  /** Its name, for errors. */
+  readonly path: string
   /** Byte range, whole blocks. */
   readonly start: number
   readonly size: number
 }
 
-/** The SHA-256 of whole contents, to find equal ones. */
-export interface FingerprintJob {
-  readonly kind: 'fingerprint'
-  readonly contents: readonly Content[]
+/** Hash the blocks of pieces, each at most {@link MAX_PIECE} bytes, to find equal contents. */
+export interface DigestJob {
+  readonly kind: 'digest'
+  readonly salt: Uint8Array
+  readonly pieces: PackedPieces
 }
 
-export type Job = FillJob | CompressJob | HashJob | FingerprintJob
+/** Bytes of content that a thread takes into its memory at once. */
+export const MAX_PIECE = 1024 * 1024
+
+export type Job = FillJob | CompressJob | HashJob | DigestJob
 
 export interface JobResult {
   /** The buffer of the job, to write from and to use again; empty where it had none. */
   readonly buffer: SharedArrayBuffer
   /** Bytes of the buffer that are the result: whole blocks. */
   readonly size: number
-  /** 32 bytes for each block, or for each content of a fingerprint job. */
+  /**
+   * 32 bytes for each block: of the result, of the file of a hash job, of the pieces of a digest
+   * job. The last block of a piece is hashed as if zeros followed.
+   */
   readonly digests: Uint8Array<ArrayBuffer>
+  /** Of a compress job: the digests of the pieces that `hashed` names, one behind the other. */
+  readonly hashed: Uint8Array<ArrayBuffer>
   /** Of a compress job: blocks of each chunk, negative where it is stored plain. */
   readonly chunks: Int32Array
 }

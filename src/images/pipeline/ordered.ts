@@ -1,16 +1,22 @@
 /**
  * Runs `start` for each item with up to `window` of them unfinished, and yields the results in the
  * order of the items.
+ *
+ * The first failure in that order is thrown, and only once none of the others runs any more: what
+ * they read or write may be closed then.
  */
 export async function* ordered<Item, Result>(
   items: Iterable<Item>,
   window: number,
   start: (item: Item) => Promise<Result>,
 ): AsyncGenerator<{ readonly item: Item; readonly result: Result }> {
-  const running: { item: Item; result: Promise<Result> }[] = []
+  const running: { readonly item: Item; readonly result: Promise<Result> }[] = []
   try {
     for (const item of items) {
-      running.push({ item, result: start(item) })
+      const result = start(item)
+      // One that fails before its turn comes has a handler already.
+      result.catch(() => undefined)
+      running.push({ item, result })
       if (running.length < window) continue
       const first = running.shift()!
       yield { item: first.item, result: await first.result }
@@ -19,7 +25,6 @@ export async function* ordered<Item, Result>(
       yield { item: first.item, result: await first.result }
     }
   } finally {
-    // A failure ends the loop early; the others must not be reported as unhandled.
     await Promise.allSettled(running.map(({ result }) => result))
   }
 }

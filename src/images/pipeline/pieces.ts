@@ -11,8 +11,10 @@ export interface Piece {
   /** Byte range of the content. */
   readonly start: number
   readonly size: number
-  /** Offset in the buffer; of no meaning in a compress job. */
+  /** Offset in the buffer; of no meaning where the job has none, or packs what it makes. */
   readonly at: number
+  /** The digest that its bytes must have: a piece of a fill job, and no larger than a block. */
+  readonly expected?: Uint8Array | undefined
 }
 
 export interface PackedPieces {
@@ -22,6 +24,8 @@ export interface PackedPieces {
   readonly ranges: Float64Array
   /** {@link IDENTITY_FIELDS} of each piece; zeros where the content is bytes. */
   readonly identities: BigInt64Array
+  /** Digests that pieces must have; undefined where none must have one. */
+  readonly expected: readonly (Uint8Array | undefined)[] | undefined
 }
 
 /** start, size, at, size of the content, 1 where the content is bytes */
@@ -54,10 +58,13 @@ export function packPieces(pieces: readonly Piece[]): PackedPieces {
       identities[identity++] = ctimeNs
     }
   }
-  return { sources, ranges, identities }
+  const isChecked = pieces.some(({ expected }) => expected)
+  const expected = isChecked ? pieces.map((piece) => piece.expected) : undefined
+  return { sources, ranges, identities, expected }
 }
 
-export function* unpackPieces({ sources, ranges, identities }: PackedPieces): Generator<Piece> {
+export function* unpackPieces(packed: PackedPieces): Generator<Piece> {
+  const { sources, ranges, identities, expected } = packed
   for (const [index, source] of sources.entries()) {
     const range = index * RANGE_FIELDS
     const size = ranges[range + 3]!
@@ -76,6 +83,12 @@ export function* unpackPieces({ sources, ranges, identities }: PackedPieces): Ge
               ctimeNs: identities[identity + 3]!,
             },
           }
-    yield { content, start: ranges[range]!, size: ranges[range + 1]!, at: ranges[range + 2]! }
+    yield {
+      content,
+      start: ranges[range]!,
+      size: ranges[range + 1]!,
+      at: ranges[range + 2]!,
+      expected: expected?.[index],
+    }
   }
 }

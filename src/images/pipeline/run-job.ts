@@ -1,7 +1,8 @@
 /** What a thread does with a job. */
 
-import { createHash } from 'node:crypto'
 import { alignUp } from '../../bytes/align.ts'
+import { concat } from '../../bytes/concat.ts'
+import { equalBytes } from '../../bytes/equal.ts'
 import { type ChunkEncoder, createChunkEncoder } from '../../compression/chunk-encoder.ts'
 import {
   type BlockHasher,
@@ -11,26 +12,28 @@ import {
 } from '../../crypto/salted-blocks.ts'
 import { BLOCK_SIZE } from '../../formats/erofs/layout.ts'
 import { DIGEST_SIZE } from '../../formats/verity/hash-tree.ts'
-import type {
-  ChunkCompression,
-  CompressJob,
-  FillJob,
-  FingerprintJob,
-  HashJob,
-  Job,
-  JobResult,
+import {
+  type ChunkCompression,
+  type CompressJob,
+  type DigestJob,
+  type FillJob,
+  type HashJob,
+  type Job,
+  type JobResult,
+  MAX_PIECE,
 } from './job.ts'
 import { unpackPieces } from './pieces.ts'
-import { readBlocks, readContent, readWhole } from './read-content.ts'
+import { contentChanged, readBlocks, readContent } from './read-content.ts'
 
-const SCRATCH_SIZE = 1024 * 1024
 /** Blocks read at once to be hashed: they should still be in the cache by then. */
 const READER_BLOCKS = 64
 const NO_BUFFER = new SharedArrayBuffer(0)
 const NO_CHUNKS = new Int32Array(0)
+const NO_DIGESTS = new Uint8Array(0)
 
 // Kept between jobs: they are costly to make and belong to this thread alone.
 let scratch: Uint8Array | undefined
+const lastBlock = new Uint8Array(BLOCK_SIZE)
 let reader: { readonly salt: Uint8Array; readonly memory: BlockReader } | undefined
 let hasher: { readonly salt: Uint8Array; readonly hash: BlockHasher } | undefined
 const encoders = new Map<string, ChunkEncoder>()
@@ -53,29 +56,35 @@ export async function runJob(job: Job): Promise<JobResult> {
       return compress(job, await encoderFor(job.compression))
     case 'hash':
       return hashRange(job)
-    case 'fingerprint':
-      return fingerprint(job)
+    case 'digest':
+      return digest(job)
   }
 }
 
 function fill({ buffer, size, salt, pieces }: FillJob): JobResult {
   const bytes = new Uint8Array(buffer)
-  for (const { content, start, size, at } of unpackPieces(pieces)) {
-    readContent(content, start, bytes.subarray(at, at + size))
+  for (const { content, start, size, at, expected } of unpackPieces(pieces)) {
+    const target = bytes.subarray(at, at + size)
+    readContent(content, start, target)
+    if (expected && !equalBytes(hashPiece(target, salt), expected)) throw contentChanged(content)
   }
-  return { buffer, size, digests: hashBlocks(bytes.subarray(0, size), salt), chunks: NO_CHUNKS }
+  const digests = hashBlocks(bytes.subarray(0, size), salt)
+  return { buffer, size, digests, hashed: NO_DIGESTS, chunks: NO_CHUNKS }
 }
 
 /** EROFS right-aligns a compressed chunk in its blocks; what does not shrink is stored as it is. */
 function compress(job: CompressJob, encode: ChunkEncoder): JobResult {
-  const { buffer, salt, pieces } = job
+  const { buffer, salt, pieces, hashed } = job
   const { chunkSize } = job.compression
   const output = new Uint8Array(buffer)
   const input = takeScratch()
   const chunks: number[] = []
+  const inputDigests: Uint8Array[] = []
   let used = 0
+  let index = 0
   for (const { content, start, size } of unpackPieces(pieces)) {
     readContent(content, start, input.subarray(0, size))
+    if (hashed[index++]) inputDigests.push(hashPiece(input.subarray(0, size), salt))
     for (let from = 0; from < size; from += chunkSize) {
       const chunk = input.subarray(from, Math.min(from + chunkSize, size))
       const plain = Math.ceil(chunk.length / BLOCK_SIZE)
@@ -97,7 +106,8 @@ function compress(job: CompressJob, encode: ChunkEncoder): JobResult {
     }
   }
   const digests = hashBlocks(output.subarray(0, used), salt)
-  return { buffer, size: used, digests, chunks: Int32Array.from(chunks) }
+  const ofPieces = inputDigests.length > 0 ? concat(...inputDigests) : NO_DIGESTS
+  return { buffer, size: used, digests, hashed: ofPieces, chunks: Int32Array.from(chunks) }
 }
 
 /**
@@ -111,7 +121,7 @@ function compressedLimit(size: number): number {
   return (whole === 1 ? Math.min(blocks, 1) : blocks) * BLOCK_SIZE
 }
 
-function hashRange({ file, start, size, salt }: HashJob): JobResult {
+function hashRange({ file, path, start, size, salt }: HashJob): JobResult {
   if (!reader || !sameBytes(reader.salt, salt)) {
     reader = { salt, memory: createBlockReader(salt, READER_BLOCKS) }
   }
@@ -120,22 +130,31 @@ function hashRange({ file, start, size, salt }: HashJob): JobResult {
   const digests = new Uint8Array(count * DIGEST_SIZE)
   for (let done = 0; done < count; done += READER_BLOCKS) {
     const part = Math.min(READER_BLOCKS, count - done)
-    readBlocks(file, start + done * BLOCK_SIZE, blocks.slice(0, part))
+    readBlocks({ file, path }, start + done * BLOCK_SIZE, blocks.slice(0, part))
     hash(part, digests, done * DIGEST_SIZE)
   }
-  return { buffer: NO_BUFFER, size, digests, chunks: NO_CHUNKS }
+  return { buffer: NO_BUFFER, size, digests, hashed: NO_DIGESTS, chunks: NO_CHUNKS }
 }
 
-function fingerprint({ contents }: FingerprintJob): JobResult {
-  const digests = new Uint8Array(contents.length * DIGEST_SIZE)
-  contents.forEach((content, index) => {
-    const hash = createHash('sha256')
-    readWhole(content, takeScratch(), (bytes) => {
-      hash.update(bytes)
-    })
-    digests.set(hash.digest(), index * DIGEST_SIZE)
-  })
-  return { buffer: NO_BUFFER, size: 0, digests, chunks: NO_CHUNKS }
+function digest({ pieces, salt }: DigestJob): JobResult {
+  const input = takeScratch()
+  const all: Uint8Array[] = []
+  for (const { content, start, size } of unpackPieces(pieces)) {
+    readContent(content, start, input.subarray(0, size))
+    all.push(hashPiece(input.subarray(0, size), salt))
+  }
+  const digests = concat(...all)
+  return { buffer: NO_BUFFER, size: 0, digests, hashed: NO_DIGESTS, chunks: NO_CHUNKS }
+}
+
+/** The digests of the blocks of `bytes`, of which the last may end early. */
+function hashPiece(bytes: Uint8Array, salt: Uint8Array): Uint8Array<ArrayBuffer> {
+  const rest = bytes.length % BLOCK_SIZE
+  if (rest === 0) return hashBlocks(bytes, salt)
+  const whole = bytes.length - rest
+  lastBlock.fill(0, rest)
+  lastBlock.set(bytes.subarray(whole))
+  return concat(hashBlocks(bytes.subarray(0, whole), salt), hashBlocks(lastBlock, salt))
 }
 
 function hashBlocks(bytes: Uint8Array, salt: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -151,8 +170,8 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a !== undefined && Buffer.compare(a, b) === 0
 }
 
-function takeScratch(size = SCRATCH_SIZE): Uint8Array {
-  if (!scratch || scratch.length < size) scratch = new Uint8Array(Math.max(size, SCRATCH_SIZE))
+function takeScratch(): Uint8Array {
+  scratch ??= new Uint8Array(MAX_PIECE)
   return scratch
 }
 

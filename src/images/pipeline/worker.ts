@@ -2,18 +2,24 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ChunkCompression, Job } from './job.ts'
-import type { Reply } from './pool.ts'
+import type { Reply } from './pool-worker.ts'
 import { prepareThread, runJob } from './run-job.ts'
 import { describeError } from './transfer-error.ts'
 
 /** What {@link createPool} was told; the border between threads has no types. */
 const compression = workerData as ChunkCompression | undefined
 
-let done = compression ? prepareThread(compression) : Promise.resolve()
+let done = begin()
 
 parentPort?.on('message', (job: Job) => {
   done = done.then(() => answer(job))
 })
+
+/** A failure ends the thread, and its jobs are run elsewhere. */
+async function begin(): Promise<void> {
+  if (compression) await prepareThread(compression)
+  parentPort?.postMessage({ ready: true } satisfies Reply)
+}
 
 async function answer(job: Job): Promise<void> {
   try {

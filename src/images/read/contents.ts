@@ -13,13 +13,15 @@ import {
   imageNameOf,
   KINDS,
   parseEnvFile,
+  RELEASE_FILE_PREFIX,
   type Release,
   type ReleaseDirectoryEntry,
   type ReleaseFileLookup,
 } from '../../formats/release/index.ts'
 import { type Attempt, attempt } from './attempt.ts'
+import { type Hierarchy, readHierarchies } from './hierarchies.ts'
 import type { OpenImage } from './open-image.ts'
-import { lookupInTree, type MountedTree, resolveInTree } from './resolve-path.ts'
+import { followInTree, type MountedTree, resolveInTree } from './resolve-path.ts'
 
 /** The release file of one kind. */
 export interface ImageRelease {
@@ -37,6 +39,8 @@ export interface FilesystemContents {
   readonly erofs: Erofs
   /** Names in the root directory as it will be mounted, sorted. */
   readonly topLevel: readonly string[]
+  /** Of these names, those that are merged for what the image is or should be. */
+  readonly hierarchies: readonly Hierarchy[]
   /** One of each kind that the image is, or should be. */
   readonly releases: readonly ImageRelease[]
   /** Whether `/usr/lib/os-release` exists, which makes systemd refuse the image. */
@@ -60,11 +64,17 @@ export async function readContents(
     const kinds = kind ? [kind] : await guessKinds(image.fileName, tree)
     const releases: ImageRelease[] = []
     for (const each of kinds) releases.push(await readRelease(tree, each, image.fileName))
+    const topLevel = designator === 'usr' ? ['usr'] : await listNames(erofs, erofs.root)
+    const merged = releases.flatMap(({ kind }) => KINDS[kind].hierarchies)
+    const present = merged.filter((name) => topLevel.includes(name))
+    const osRelease = await followInTree(tree, 'usr/lib/os-release')
     return {
       erofs,
-      topLevel: designator === 'usr' ? ['usr'] : await listNames(erofs, erofs.root),
+      topLevel,
+      hierarchies: await readHierarchies(tree, present),
       releases,
-      hasOsRelease: (await resolveInTree(tree, 'usr/lib/os-release')) !== undefined,
+      // Links without an end count: systemd does not pass them by either.
+      hasOsRelease: typeof osRelease !== 'string' || osRelease === 'ELOOP',
     }
   })
 }
@@ -87,41 +97,44 @@ async function readRelease(
   fileName: string,
 ): Promise<ImageRelease> {
   const imageName = imageNameOf(kind, fileName)
-  const entries = await listReleaseDirectory(tree, kind)
-  const lookup = imageName === undefined ? undefined : findReleaseFile(imageName, entries)
+  const lookup =
+    imageName === undefined
+      ? undefined
+      : findReleaseFile(imageName, await listReleaseFiles(tree, kind, imageName))
   const path =
     lookup && 'file' in lookup ? `${KINDS[kind].releaseDirectory}/${lookup.file}` : undefined
   const release = path === undefined ? undefined : await attempt(() => readFields(tree, path))
   return { kind, imageName, lookup, path, release }
 }
 
-async function listReleaseDirectory(
+/** What of the release directory systemd looks at. */
+async function listReleaseFiles(
   tree: MountedTree,
   kind: ExtensionKind,
+  imageName: string,
 ): Promise<ReleaseDirectoryEntry[]> {
+  const { erofs } = tree
   const directory = await resolveInTree(tree, KINDS[kind].releaseDirectory)
   if (directory?.inode.kind !== 'directory') return []
   const entries: ReleaseDirectoryEntry[] = []
-  for (const name of await listNames(tree.erofs, directory.inode)) {
-    entries.push(await describeEntry(tree, [...directory.path, name], name))
+  for await (const { name: bytes, nid } of erofs.readdir(directory.inode)) {
+    const name = decodeUtf8(bytes)
+    if (!name?.startsWith(RELEASE_FILE_PREFIX)) continue
+    if (entries.length === MAX_NAMES) throw tooMany()
+    const inode = await erofs.inode(nid)
+    if (inode.kind === 'file') {
+      const strict = await erofs.xattr(inode, 'user.extension-release.strict')
+      entries.push({ name, kind: 'file', strict: strict && decodeUtf8(strict) })
+    } else if (inode.kind === 'symlink') {
+      // One that has another name than the image counts for nothing, wherever it leads.
+      const isExact = name === RELEASE_FILE_PREFIX + imageName
+      const path = [...directory.path, name].join('/')
+      const target = isExact ? (await resolveInTree(tree, path))?.inode.kind : undefined
+      const leadsTo = target === undefined ? 'missing' : target === 'file' ? 'file' : 'other'
+      entries.push({ name, kind: 'symlink', target: leadsTo })
+    } else entries.push({ name, kind: 'other' })
   }
   return entries
-}
-
-async function describeEntry(
-  tree: MountedTree,
-  path: readonly string[],
-  name: string,
-): Promise<ReleaseDirectoryEntry> {
-  const inode = await lookupInTree(tree, path)
-  if (inode?.kind === 'symlink') {
-    const target = (await resolveInTree(tree, path.join('/')))?.inode.kind
-    const leadsTo = target === undefined ? 'missing' : target === 'file' ? 'file' : 'other'
-    return { name, kind: 'symlink', target: leadsTo }
-  }
-  if (inode?.kind !== 'file') return { name, kind: 'other' }
-  const strict = (await tree.erofs.xattrs(inode)).get('user.extension-release.strict')
-  return { name, kind: 'file', strict: strict && decodeUtf8(strict) }
 }
 
 async function readFields(tree: MountedTree, path: string): Promise<Release> {
@@ -147,10 +160,12 @@ async function listNames(erofs: Erofs, directory: Inode): Promise<string[]> {
   for await (const entry of erofs.readdir(directory)) {
     const name = decodeUtf8(entry.name)
     if (name === undefined || name === '.' || name === '..') continue
-    if (names.length === MAX_NAMES) {
-      throw new FormatError('erofs', 'TOO_LARGE', `a directory of more than ${MAX_NAMES} names`)
-    }
+    if (names.length === MAX_NAMES) throw tooMany()
     names.push(name)
   }
   return names
+}
+
+function tooMany(): FormatError {
+  return new FormatError('erofs', 'TOO_LARGE', `a directory of more than ${MAX_NAMES} names`)
 }

@@ -10,7 +10,6 @@ import { cachedSource } from '../../bytes/cached-source.ts'
 import { type Source, sliceSource } from '../../bytes/source.ts'
 import { FormatError } from '../../errors.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
-import { withPatches } from '../../files/pending-change.ts'
 import { type Designator, decodeGpt, type Gpt, type GptPartition } from '../../formats/gpt/index.ts'
 import { probe } from '../../formats/probe/index.ts'
 import {
@@ -19,7 +18,7 @@ import {
   type VeritySuperblock,
 } from '../../formats/verity/superblock.ts'
 import { type Attempt, attempt, resultOf } from './attempt.ts'
-import { findPendingChange } from './pending-change.ts'
+import { findJournal, type JournalBeside } from './pending-change.ts'
 import {
   type Disguise,
   findDisguise,
@@ -64,13 +63,13 @@ export interface OpenImage {
   readonly superblock: Attempt<VeritySuperblock> | undefined
   readonly signature: Part | undefined
   readonly sidecars: Sidecars
+  /** What lies beside it under the name of its journal. Its bytes are read as they are. */
+  readonly journal: JournalBeside | undefined
   close(): Promise<void>
 }
 
 /**
  * Opens an image and the files beside it. Close it.
- *
- * A change of it that was decided and interrupted counts as made.
  *
  * @throws FormatError where it has neither a partition table nor a file system, FileError where it
  *   cannot be read.
@@ -78,11 +77,7 @@ export interface OpenImage {
 export async function openImage(path: string): Promise<OpenImage> {
   const file = await openFileSource(path)
   try {
-    const journal = await findPendingChange(file, path)
-    return await readImage(
-      journal ? withPatches(file, journal.changes, journal.newSize) : file,
-      path,
-    )
+    return await readImage(file, path, await findJournal(file, path))
   } catch (error) {
     await file.close()
     throw error
@@ -90,7 +85,11 @@ export async function openImage(path: string): Promise<OpenImage> {
 }
 
 /** The image in `file`, which is closed with it. @throws as {@link openImage} */
-export async function readImage(file: FileSource, path: string): Promise<OpenImage> {
+export async function readImage(
+  file: FileSource,
+  path: string,
+  journal?: JournalBeside,
+): Promise<OpenImage> {
   let sidecars: Sidecars | undefined
   try {
     const gpt = await readTable(file)
@@ -128,8 +127,10 @@ export async function readImage(file: FileSource, path: string): Promise<OpenIma
       superblock,
       signature: partOf(file, selected?.signature),
       sidecars,
+      journal,
       close: async () => {
-        await Promise.all([file.close(), verity?.close()])
+        await file.close()
+        await verity?.close()
       },
     }
   } catch (error) {

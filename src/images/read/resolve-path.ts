@@ -1,11 +1,14 @@
 /** Paths inside an image, symlinks followed as if the image were the root directory. */
 
 import { decodeUtf8, encodeUtf8 } from '../../bytes/utf8.ts'
+import { FormatError } from '../../errors.ts'
 import type { Erofs, Inode } from '../../formats/erofs/index.ts'
 import type { Designator } from '../../formats/gpt/index.ts'
 
-/** Symlinks followed on one path, as many as Linux follows. */
-const MAX_LINKS = 40
+/** Symlinks followed on one path: Linux and systemd 262 follow more, systemd 257 does not. */
+const MAX_LINKS = 31
+/** Names on one path, those in symlinks counted: twice as many as PATH_MAX has room for. */
+const MAX_NAMES = 4096
 
 /**
  * A file system and where it is mounted: a usr partition holds what is below `/usr`.
@@ -15,49 +18,77 @@ export interface MountedTree {
   readonly designator: Designator
 }
 
-/** The inode at exactly `path`, or undefined; the last component is not followed. */
-export function lookupInTree(
-  { erofs, designator }: MountedTree,
-  path: readonly string[],
-): Promise<Inode | undefined> {
-  if (designator === 'root') return erofs.lookup(encodeUtf8(path.join('/')))
-  const [first, ...rest] = path
-  return first === 'usr' ? erofs.lookup(encodeUtf8(rest.join('/'))) : Promise.resolve(undefined)
+/** What a path leads to. */
+export interface Resolved {
+  /** The names from the root, no symlink among them. */
+  readonly path: readonly string[]
+  readonly inode: Inode
+}
+
+/** Why a path leads nowhere: what is not there, what is no directory, links without an end. */
+export type DeadEnd = 'ENOENT' | 'ENOTDIR' | 'ELOOP'
+
+/** As {@link followInTree}; undefined at a dead end. */
+export async function resolveInTree(
+  tree: MountedTree,
+  path: string,
+): Promise<Resolved | undefined> {
+  const end = await followInTree(tree, path)
+  return typeof end === 'string' ? undefined : end
 }
 
 /**
  * What `path` (without leading slash) leads to, symlinks followed and `..` kept inside.
  *
- * @returns undefined where it leads nowhere, or around in circles.
- * @throws FormatError where a directory on the way cannot be read.
+ * @throws FormatError where a directory on the way cannot be read, or the way has more names than
+ *   any program follows.
  */
-export async function resolveInTree(
-  tree: MountedTree,
-  path: string,
-): Promise<{ readonly path: readonly string[]; readonly inode: Inode } | undefined> {
-  const done: string[] = []
-  let rest = path.split('/')
-  let inode: Inode | undefined = tree.designator === 'root' ? tree.erofs.root : undefined
-  for (let links = 0; rest.length > 0; ) {
-    const [name, ...others] = rest
-    rest = others
-    if (name === undefined || name === '' || name === '.') continue
+export async function followInTree(tree: MountedTree, path: string): Promise<Resolved | DeadEnd> {
+  const done: Step[] = []
+  const rest = path.split('/').reverse()
+  let links = 0
+  let names = 0
+  for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+    if (name === '' || name === '.') continue
+    if (++names > MAX_NAMES) {
+      const message = `${path} leads through more than ${MAX_NAMES} names`
+      throw new FormatError('erofs', 'TOO_LARGE', message)
+    }
+    const directory = done.at(-1)
+    if (directory && directory.inode.kind !== 'directory') return 'ENOTDIR'
     if (name === '..') {
       done.pop()
       continue
     }
-    inode = await lookupInTree(tree, [...done, name])
-    if (!inode) return undefined
+    const inode = await findChild(tree, directory, name)
+    if (!inode) return 'ENOENT'
     if (inode.kind !== 'symlink') {
-      done.push(name)
+      done.push({ name, inode })
       continue
     }
     links += 1
     const target = decodeUtf8(await tree.erofs.readlink(inode))
-    if (target === undefined || links > MAX_LINKS) return undefined
+    if (links > MAX_LINKS) return 'ELOOP'
+    // Nothing that systemd looks for has a name that is not UTF-8.
+    if (target === undefined) return 'ENOENT'
     if (target.startsWith('/')) done.length = 0
-    rest = [...target.split('/'), ...rest]
+    for (const each of target.split('/').reverse()) rest.push(each)
   }
-  const found = done.length === 0 ? inode : await lookupInTree(tree, done)
-  return found && { path: done, inode: found }
+  const inode = done.at(-1)?.inode ?? (tree.designator === 'root' ? tree.erofs.root : undefined)
+  return inode ? { path: done.map(({ name }) => name), inode } : 'ENOENT'
+}
+
+interface Step {
+  readonly name: string
+  readonly inode: Inode
+}
+
+/** The inode called `name` in a directory, or in the root. */
+async function findChild(
+  { erofs, designator }: MountedTree,
+  directory: Step | undefined,
+  name: string,
+): Promise<Inode | undefined> {
+  if (!directory && designator === 'usr') return name === 'usr' ? erofs.root : undefined
+  return erofs.child(directory?.inode ?? erofs.root, encodeUtf8(name))
 }

@@ -10,8 +10,9 @@ import { existsSync } from 'node:fs'
 import { fromHex } from '../../bytes/hex.ts'
 import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { FileError, FormatError } from '../../errors.ts'
+import { errnoOf } from '../../files/errno.ts'
 import { type FileSource, openFileSource } from '../../files/file-source.ts'
-import { readSmallFile } from '../../files/text.ts'
+import { readRegularFile } from '../../files/text.ts'
 import type { Designator } from '../../formats/gpt/index.ts'
 
 export interface Sidecars {
@@ -44,12 +45,12 @@ export async function readSidecars(path: string, designator: Designator): Promis
     if (value !== undefined) paths.push(name)
     return value
   }
-  const rootHash = await found(hashPath, async (name) => parseRootHash(await readSmallFile(name)))
+  const rootHash = await found(hashPath, async (name) => parseRootHash(await readRegularFile(name)))
   // The root partition's counts first, whichever the image has.
   const strays = designator === 'usr' ? [`${stem}.roothash`] : rootHash ? [] : [`${stem}.usrhash`]
   const stray = strays.find((name) => existsSync(name))
   const signature = await found(`${hashPath}.p7s`, async (name) => {
-    const bytes = await readSmallFile(name, { maximum: MAX_SIGNATURE })
+    const bytes = await readRegularFile(name, { maximum: MAX_SIGNATURE })
     // Without a root hash beside it readers do not look at it.
     if (bytes.length === 0 && !rootHash) return undefined
     if (bytes.length === 0) throw new FormatError('pkcs7', 'TRUNCATED', `${name} is empty`)
@@ -71,7 +72,10 @@ async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read()
   } catch (error) {
-    if (error instanceof FileError && error.code === 'NOT_FOUND') return undefined
+    if (!(error instanceof FileError)) throw error
+    // No file has a name that is too long.
+    const isNone = error.code === 'NOT_FOUND' || errnoOf(error.cause) === 'ENAMETOOLONG'
+    if (isNone) return undefined
     throw error
   }
 }

@@ -21,6 +21,19 @@ export function isSignedWith(
   )
 }
 
+/** Every signature there is verifies with this certificate, or there is none. */
+export function isSignedBy(
+  { signatures, partition }: RootHashes,
+  certificate: LoadedCertificate,
+): boolean {
+  if (partition && !resultOf(partition)) return false
+  return signatures.every(({ message, rootHash }) => {
+    const value = resultOf(message)
+    if (!value || !rootHash) return false
+    return verifySignedData(value, encodeUtf8(toHex(rootHash)), [certificate]).kind === 'valid'
+  })
+}
+
 function isBy(found: FoundSignature, certificate: LoadedCertificate, embed: boolean): boolean {
   const message = resultOf(found.message)
   const { rootHash, certificateFingerprint: stated } = found

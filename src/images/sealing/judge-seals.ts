@@ -5,6 +5,7 @@ import { ImageError } from '../../errors.ts'
 import type { LoadedCertificate } from '../../keys/certificate.ts'
 import { contentType } from '../checks/contents.ts'
 import { type Failed, runChecks } from '../checks/finding.ts'
+import { REMEDY } from '../checks/interrupted-change.ts'
 import { examine, type Subject } from '../checks/subject.ts'
 import { unusedSpace } from '../checks/unused-space.ts'
 import type { Progress } from '../options.ts'
@@ -34,6 +35,10 @@ export interface Seals {
  * @throws ImageError NOT_VERIFIED with the first thing that is wrong, NOT_SIGNED without a hash tree.
  */
 export async function judgeSeals(image: OpenImage, options: JudgeOptions): Promise<Seals> {
+  if (image.journal?.kind === 'pending') {
+    const message = `${image.path} does not verify: a change of it is not finished`
+    throw new ImageError('NOT_VERIFIED', message, { hint: REMEDY })
+  }
   const { certificates, threads, onProgress } = options
   const depth = { data: options.data, contents: false }
   const subject = await examine(image, { certificates, threads, onProgress }, depth)

@@ -3,6 +3,7 @@
 import { type FileHandle, lchown, lstat, lutimes } from 'node:fs/promises'
 import { errnoOf } from '../../files/errno.ts'
 import type { Erofs, Inode } from '../../formats/erofs/index.ts'
+import { isOwner, NO_OWNER } from '../../tree/owner.ts'
 import type { XattrWriter } from '../../tree/xattr-writer.ts'
 import type { LossList } from './losses.ts'
 
@@ -33,13 +34,14 @@ export async function restoreMetadata(
   // Changing the owner takes away capabilities and set-user-ID: it comes first.
   const isOwned =
     isSameOwner(inode, stat) ||
-    (await permitted(
-      () => handle.chown(inode.uid, inode.gid),
-      (reason) => context.losses.add('owner', reason, shown),
-    ))
+    (await changeOwner(inode, shown, context, async () => {
+      await handle.chown(inode.uid, inode.gid)
+      return handle.stat()
+    }))
   await restoreXattrs(erofs, inode, handle.fd, shown, context)
   const permissions = inode.mode & 0o7777
-  const keepsSetId = isOwned || context.keepSetId
+  // With an owner that is none the bits mean nothing, and with any other they would mean it.
+  const keepsSetId = isOwned || (context.keepSetId && hasOwner(inode))
   if (permissions & SET_ID && !keepsSetId) {
     context.losses.add('set-id', 'its owner could not be restored', shown)
   }
@@ -57,16 +59,37 @@ export async function restoreSymlink(
 ): Promise<void> {
   const { path, shown } = place
   if (!isSameOwner(inode, await lstat(path))) {
-    await permitted(
-      () => lchown(path, inode.uid, inode.gid),
-      (reason) => context.losses.add('owner', reason, shown),
-    )
+    await changeOwner(inode, shown, context, async () => {
+      await lchown(path, inode.uid, inode.gid)
+      return lstat(path)
+    })
   }
-  for (const name of (await erofs.xattrs(inode)).keys()) {
+  for (const name of await erofs.xattrNames(inode)) {
     context.losses.add('xattr', 'attributes of symlinks are not restored', shown, name)
   }
   const mtime = timeOf(inode)
   await lutimes(path, mtime, mtime)
+}
+
+/** Whether the owner is the one of `inode` after `change`, which returns what the host says then. */
+async function changeOwner(
+  inode: Inode,
+  shown: string,
+  { losses }: RestoreContext,
+  change: () => Promise<Owner>,
+): Promise<boolean> {
+  const lose = (reason: string) => losses.add('owner', reason, shown)
+  if (!hasOwner(inode)) {
+    lose(`no user or group can have the number ${NO_OWNER}`)
+    return false
+  }
+  let isChanged = false
+  const isPermitted = await permitted(async () => {
+    isChanged = isSameOwner(inode, await change())
+  }, lose)
+  // Some file systems (FAT, network shares) take every owner and keep their own.
+  if (isPermitted && !isChanged) lose('the file system keeps another one')
+  return isChanged
 }
 
 async function restoreXattrs(
@@ -114,6 +137,15 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }
 
-function isSameOwner(inode: Inode, stat: { readonly uid: number; readonly gid: number }): boolean {
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+function hasOwner({ uid, gid }: Owner): boolean {
+  return isOwner(uid) && isOwner(gid)
+}
+
+function isSameOwner(inode: Owner, stat: Owner): boolean {
   return stat.uid === inode.uid && stat.gid === inode.gid
 }

@@ -1,5 +1,6 @@
 /**
- * Writes the entries of a file system below a folder that only we can enter.
+ * Writes the entries of a file system below a folder that only we can enter, and that is reached by
+ * its descriptor where the system has that: nothing above or in it can be exchanged by another user.
  *
  * No path is followed that the image could have bent: names are single components, every folder on
  * the way is one we made, files are created exclusively, and nothing that exists is opened. Where
@@ -16,9 +17,11 @@ import { encodeVis } from '../../tree/vis.ts'
 import { type RestoreContext, restoreMetadata, restoreSymlink } from './restore-metadata.ts'
 
 export interface WriteContext extends RestoreContext {
+  /** What the folder will be called, for messages. */
+  readonly target: string
   /** Most bytes of content. */
   readonly maximumSize: number
-  /** Called with the number of entries so far. */
+  /** Called again and again with the number of entries so far; may throw to end it. */
   readonly onEntry: (done: number) => void
 }
 
@@ -103,7 +106,7 @@ class TreeWriter {
     try {
       await this.#writeEntry(inode, place, parent === undefined)
     } catch (error) {
-      throw explain(error, place)
+      throw explain(error, shown, this.#context.target)
     }
     this.#context.onEntry(++this.#entries)
   }
@@ -168,6 +171,8 @@ class TreeWriter {
     for await (const { offset, bytes } of this.#erofs.pieces(inode)) {
       this.#counts.contentSize += bytes.length
       this.#assertSize()
+      // An interruption is heard in the middle of a large file too.
+      this.#context.onEntry(this.#entries)
       await writeAll(handle, bytes, offset)
       end = offset + bytes.length
     }
@@ -186,11 +191,14 @@ class TreeWriter {
     const folder = this.#folders.pop()
     if (!folder) throw new RangeError('an entry below no open folder')
     const { inode, place } = folder
-    const handle = await open(place.path, MADE_FOLDER)
+    let handle: FileHandle | undefined
     try {
+      handle = await open(place.path, MADE_FOLDER)
       await restoreMetadata(this.#erofs, inode, handle, place.shown, this.#context)
+    } catch (error) {
+      throw explain(error, place.shown, this.#context.target)
     } finally {
-      await handle.close()
+      await handle?.close()
     }
   }
 }
@@ -202,9 +210,9 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-function explain(error: unknown, { path, shown }: Place): unknown {
+function explain(error: unknown, shown: string, target: string): unknown {
   if (errnoOf(error) !== 'EEXIST') {
-    return toFileError(error, { path: path.toString(), verb: 'write' })
+    return toFileError(error, { path: `${target}${sep}${shown}`, verb: 'write' })
   }
   // The folder is ours alone, so the name was taken by an earlier one of the image.
   return new ImageError('UNSAFE_PATH', `${shown} and an earlier name are one on this host`)

@@ -6,7 +6,9 @@
 import { basename } from 'node:path'
 import { toHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
-import { commitOutputs, createOutput, type Output } from '../../files/output.ts'
+import { allOf } from '../../files/all-of.ts'
+import { commitOutputs, type Output } from '../../files/output.ts'
+import { createOutputs, type OutputFile } from '../../files/outputs.ts'
 import { deriveIdentity, deriveSeed, rootHashUuids } from '../../formats/ddi/index.ts'
 import {
   ATTRIBUTE_READ_ONLY,
@@ -52,14 +54,13 @@ export interface AssemblyTools {
  *   does not verify, and what `write` throws. Nothing is left behind then.
  */
 export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
-  const { name, kind, version, output: path, force = false, sectorSize = 512 } = assembly
+  const { name, kind, version, output: path, sectorSize = 512 } = assembly
   const architecture = assembly.architecture ?? 'x86-64'
   const seed = assembly.seed ?? deriveSeed({ kind, name, version })
   const identity = deriveIdentity(seed, architecture)
-  const outputs: Output[] = []
+  const outputs = await createOutputs(filesOf(assembly))
+  const output = outputs.at(-1)!
   try {
-    const output = await createOutput(path, { force })
-    outputs.push(output)
     const stock = new BufferStock()
     const salt = identity.veritySalt
     const { verityUuid, filesystemUuid } = identity
@@ -98,7 +99,7 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
     await output.write(head, 0)
     await output.truncate(tailOffset)
     await output.write(tail, tailOffset)
-    outputs.unshift(...(await writeSidecars(assembly, rootHash, signature)))
+    await writeSidecars(outputs, rootHash, signature)
 
     assembly.onProgress?.({ step: 'sync', done: 0, total: imageSize })
     await commitOutputs(outputs)
@@ -120,7 +121,7 @@ export async function assembleImage(assembly: Assembly): Promise<ImageResult> {
       warnings: [],
     }
   } catch (error) {
-    await Promise.all(outputs.map((output) => output.abort()))
+    await allOf(outputs.map((output) => output.abort()))
     throw error
   }
 }
@@ -156,28 +157,23 @@ function describePartitions(
   ]
 }
 
-/** `foo.sysext.roothash` beside `foo.sysext.raw`: readers strip `.raw` and nothing else. */
+/**
+ * The image is the last of them. `foo.sysext.roothash` is beside `foo.sysext.raw`: readers strip `.raw`
+ * and nothing else.
+ */
+function filesOf({ output, sidecars, signing, force }: LayoutOptions): OutputFile[] {
+  const stem = basename(output).endsWith('.raw') ? output.slice(0, -'.raw'.length) : output
+  const beside = sidecars ? [`${stem}.roothash`, ...(signing ? [`${stem}.roothash.p7s`] : [])] : []
+  return [...beside, output].map((path) => ({ path, force }))
+}
+
+/** @param outputs as {@link filesOf} names them */
 async function writeSidecars(
-  { output, sidecars, force = false }: LayoutOptions,
+  outputs: readonly Output[],
   rootHash: string,
   signature: RootHashSignature | undefined,
-): Promise<Output[]> {
-  if (!sidecars) return []
-  const stem = basename(output).endsWith('.raw') ? output.slice(0, -'.raw'.length) : output
-  const contents: [path: string, bytes: Uint8Array][] = [
-    [`${stem}.roothash`, encodeUtf8(`${rootHash}\n`)],
-  ]
-  if (signature) contents.push([`${stem}.roothash.p7s`, signature.pkcs7])
-  const outputs: Output[] = []
-  try {
-    for (const [path, bytes] of contents) {
-      const sidecar = await createOutput(path, { force })
-      outputs.push(sidecar)
-      await sidecar.write(bytes, 0)
-    }
-    return outputs
-  } catch (error) {
-    await Promise.all(outputs.map((sidecar) => sidecar.abort()))
-    throw error
-  }
+): Promise<void> {
+  const [hash, message] = outputs.slice(0, -1)
+  await hash?.write(encodeUtf8(`${rootHash}\n`), 0)
+  if (signature) await message?.write(signature.pkcs7, 0)
 }

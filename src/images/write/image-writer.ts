@@ -7,12 +7,11 @@
  * stands too high is moved down.
  */
 
-import { read } from 'node:fs'
-import { promisify } from 'node:util'
 import { alignUp } from '../../bytes/align.ts'
 import { concat } from '../../bytes/concat.ts'
 import { sha256 } from '../../crypto/sha256.ts'
 import type { Output } from '../../files/output.ts'
+import { readDescriptor } from '../../files/read.ts'
 import { type DdiPlacement, placePartitions } from '../../formats/ddi/index.ts'
 import type { SectorSize } from '../../formats/gpt/index.ts'
 import { HashTreeBuilder, VERITY_BLOCK_SIZE } from '../../formats/verity/hash-tree.ts'
@@ -44,8 +43,6 @@ const MAX_WRITES = 4
 /** Blocks of the hash tree written at once. */
 const PARK_BLOCKS = 64
 const MOVE_SIZE = 4 * 1024 * 1024
-
-const readAsync = promisify(read)
 
 export class ImageWriter implements BlockSink {
   readonly #output: Output
@@ -163,8 +160,8 @@ export class ImageWriter implements BlockSink {
   async #read(target: Uint8Array, position: number): Promise<void> {
     try {
       for (let done = 0; done < target.length; ) {
-        const rest = target.length - done
-        const { bytesRead } = await readAsync(this.#output.fd, target, done, rest, position + done)
+        const rest = target.subarray(done)
+        const bytesRead = await readDescriptor(this.#output.fd, rest, position + done)
         if (bytesRead === 0) throw new Error(`nothing was written at byte ${position + done}`)
         done += bytesRead
       }

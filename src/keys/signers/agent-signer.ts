@@ -16,14 +16,9 @@ export function agentSigner({ socket, certificate, patience }: AgentSignerOption
   return checkedSigner({
     certificate,
     holder: `signing agent ${socket}`,
-    async sign({ purpose, digest, payload, subject }) {
+    async sign(request) {
       const { askAgent } = await import('./ask-agent.ts')
-      const { fingerprint } = certificate
-      return askAgent(
-        socket,
-        { purpose, digest, payload, subject, certificate: fingerprint },
-        patience,
-      )
+      return askAgent(socket, { ...request, certificate: certificate.fingerprint }, patience)
     },
   })
 }

@@ -13,6 +13,7 @@ import {
   MAX_AGENT_LINE,
   parseAgentResponse,
 } from '../../formats/signing-agent.ts'
+import { findSocketPathProblem } from '../socket-path.ts'
 import { readLine } from './read-line.ts'
 
 /**
@@ -28,7 +29,11 @@ export async function askAgent(
   patience: number,
 ): Promise<Uint8Array> {
   const name = `signing agent ${path}`
+  const problem = findSocketPathProblem(path)
+  if (problem) throw new KeyError('NOT_FOUND', `nobody answers at ${name}: ${problem}`)
   const socket = createConnection(path)
+  // What goes wrong after the answer is of no interest.
+  socket.on('error', () => undefined)
   let timedOut = false
   const timer = setTimeout(() => {
     timedOut = true

@@ -1,8 +1,10 @@
-/** What every key outside of this process has in common: what it answers is checked at once. */
+/** What every key outside of this process has in common: what it is asked and what it answers is checked. */
 
 import { KeyError } from '../../errors.ts'
+import type { SignedParts } from '../../formats/signing-purpose/parts.ts'
 import { describePublicKey } from '../../formats/x509/public-key.ts'
 import type { LoadedCertificate } from '../certificate.ts'
+import { examineRequest } from '../purpose.ts'
 import { findValidSignature } from '../raw-signature.ts'
 import type { Signer, SigningRequest } from '../signer.ts'
 
@@ -18,12 +20,14 @@ export interface CheckedSignerOptions {
   readonly certificate: LoadedCertificate
   /** What holds the key, for errors: `signing command openssl`. */
   readonly holder: string
-  readonly sign: (request: SigningRequest) => Promise<Uint8Array>
+  /** @param parts what the payload consists of */
+  readonly sign: (request: SigningRequest, parts: SignedParts) => Promise<Uint8Array>
   readonly forget?: () => void
 }
 
 /**
- * A signer that passes on only signatures which the certificate confirms: a wrong key, a wrong
+ * A signer that is asked only for what its purpose signs, as `examineRequest` says, and passes on
+ * only signatures which the certificate confirms: a wrong key, a wrong
  * encoding or a truncated answer ends here. EC signatures come out as DER, however they came in.
  */
 export function checkedSigner(options: CheckedSignerOptions): LoadedSigner {
@@ -33,7 +37,7 @@ export function checkedSigner(options: CheckedSignerOptions): LoadedSigner {
     warnings: [],
     async sign(request) {
       const { digest, payload } = request
-      const answer = await options.sign(request)
+      const answer = await options.sign(request, examineRequest(request))
       const signature = findValidSignature(certificate, digest, payload, answer)
       if (signature) return signature
       const key = describePublicKey(certificate.publicKey)

@@ -2,12 +2,13 @@
 
 import type { LoadedCertificate } from '../certificate.ts'
 import { checkedSigner, type LoadedSigner } from './checked-signer.ts'
+import { signingVariables } from './signing-variables.ts'
 
 export interface CommandSignerOptions {
   /** The program and its arguments; no shell reads them. */
   readonly words: readonly string[]
   readonly certificate: LoadedCertificate
-  /** What the command finds besides `EXTSIGN_PURPOSE`, `EXTSIGN_DIGEST` and `EXTSIGN_SUBJECT`. */
+  /** What the command finds besides what is to be signed; see `signingVariables`. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Milliseconds until a command that does not end is ended. */
   readonly patience: number
@@ -26,21 +27,20 @@ export interface CommandSignerOptions {
  */
 export function commandSigner(options: CommandSignerOptions): LoadedSigner {
   const { words, certificate, environment, patience } = options
+  const running = new AbortController()
   return checkedSigner({
     certificate,
     holder: `signing command ${words[0]}`,
-    async sign({ purpose, digest, subject, payload }) {
+    // One that still runs has nobody to sign for.
+    forget: () => running.abort(),
+    async sign(request, parts) {
       const { runSigningCommand } = await import('./run-command.ts')
-      const about = {
-        EXTSIGN_PURPOSE: purpose,
-        EXTSIGN_DIGEST: digest,
-        EXTSIGN_SUBJECT: subject.replaceAll('\0', ''),
-      }
       return runSigningCommand({
         words,
-        input: payload,
-        environment: { ...environment, ...about },
+        input: request.payload,
+        environment: { ...environment, ...signingVariables(request, parts) },
         patience,
+        signal: running.signal,
       })
     },
   })

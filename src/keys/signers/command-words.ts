@@ -2,6 +2,7 @@
 
 import { KeyError } from '../../errors.ts'
 import { readText } from '../../files/text.ts'
+import { parseJson } from '../../formats/json.ts'
 
 const MAX_SIZE = 64 * 1024
 const HINT = 'write ["program","argument",…], or name a file with one word a line'
@@ -14,20 +15,15 @@ const HINT = 'write ["program","argument",…], or name a file with one word a l
  */
 export async function readCommandWords(text: string): Promise<readonly string[]> {
   const words = text.startsWith('[')
-    ? parseJson(text)
+    ? parseWords(text)
     : parseLines(await readText(text, { maximum: MAX_SIZE }), text)
   if (words.length === 0 || words[0] === '') throw bad('names no program')
   if (words.some((word) => word.includes('\0'))) throw bad('has a NUL character in it')
   return words
 }
 
-function parseJson(text: string): string[] {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw bad('begins with [ and is not JSON')
-  }
+function parseWords(text: string): string[] {
+  const value = parseJson(text, (fault) => bad(`begins with [ and is ${fault}`))
   if (!Array.isArray(value)) throw bad('is not an array')
   return value.map((word: unknown) => {
     if (typeof word !== 'string') throw bad('has a word that is not a string')

@@ -22,12 +22,8 @@ export interface Pkcs11SignerOptions {
   readonly load?: () => Promise<Pkcs11>
 }
 
-/** DER before the digest in a DigestInfo (RFC 8017 §9.2, note 1). */
-const DIGEST_INFO: Readonly<Record<SigningRequest['digest'], string>> = {
-  sha256: '3031300d060960864801650304020105000420',
-  sha384: '3041300d060960864801650304020205000430',
-  sha512: '3051300d060960864801650304020305000440',
-}
+/** DER before a SHA-256 digest in a DigestInfo (RFC 8017 §9.2, note 1). */
+const DIGEST_INFO = fromHex('3031300d060960864801650304020105000420')!
 
 /**
  * Opens the token and finds the key.
@@ -59,8 +55,7 @@ export async function pkcs11Signer(options: Pkcs11SignerOptions): Promise<Loaded
 function signWith(key: TokenKey, { digest, payload }: SigningRequest): Uint8Array {
   const hash = new Uint8Array(createHash(digest).update(payload).digest())
   if (key.kind === 'ec') return key.sign(Mechanism.ecdsa, hash)
-  const prefix = fromHex(DIGEST_INFO[digest])!
-  return key.sign(Mechanism.rsaPkcs, concat(prefix, hash))
+  return key.sign(Mechanism.rsaPkcs, concat(DIGEST_INFO, hash))
 }
 
 function parseUri(text: string): Pkcs11Uri {

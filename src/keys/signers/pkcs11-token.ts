@@ -5,6 +5,8 @@
  * process; whoever does not want that holds the key with an agent of another user.
  */
 
+import { copySecret } from '../../bytes/secret.ts'
+import { trimEnd } from '../../bytes/trim.ts'
 import { KeyError } from '../../errors.ts'
 import type { Pkcs11Uri } from '../../formats/pkcs11-uri.ts'
 import {
@@ -189,7 +191,7 @@ function tokenKey(
   }
   // Keys of smart cards may want the PIN for every single signature.
   const isAskedEachTime = attempt(() => numberOf(read(Attribute.alwaysAuthenticate))) === 1
-  const kept = isAskedEachTime ? pin?.slice() : undefined
+  const kept = isAskedEachTime && pin ? copySecret(pin) : undefined
   let isOpen = true
   return {
     kind: type === KeyType.rsa ? 'rsa' : 'ec',
@@ -228,7 +230,7 @@ function attempt<T>(step: () => T): T | undefined {
 
 /** Texts of a token fill their field with blanks; some tokens fill it with zeros. */
 function unpad(text: string): string {
-  return text.replace(/[\0 ]+$/, '')
+  return trimEnd(text, '\0 ')
 }
 
 /** A CK_ULONG of four or eight bytes, or a CK_BBOOL of one. */

@@ -1,25 +1,26 @@
 /**
  * Runs a signing command: the message on its standard input, the signature on its standard output.
  *
- * One of the few modules that run a program, and only the one that the user named as the key. Both
- * are files without a name, because the pipes of Node are sockets, and programs that open
+ * Both are files without a name, because the pipes of Node are sockets, and programs that open
  * /dev/stdin or /dev/stdout fail on those.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
 import { KeyError } from '../../errors.ts'
-import { errnoOf } from '../../files/errno.ts'
+import { openNameless } from '../../files/nameless.ts'
+import { readHandle } from '../../files/read.ts'
+import type { Ending, ProgramEnvironment, RunningProgram } from '../run-program.ts'
 
 export interface CommandRun {
   /** The program and its arguments; no shell reads them. */
   readonly words: readonly string[]
   readonly input: Uint8Array
-  readonly environment: Readonly<Record<string, string | undefined>>
+  /** All that it finds in its environment. */
+  readonly environment: ProgramEnvironment
   /** Milliseconds until a command that does not end is ended. */
   readonly patience: number
+  /** Ends the command. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** No signature is larger. */
@@ -36,38 +37,31 @@ const LOOK = 100
  *   too much, TIMED_OUT.
  */
 export async function runSigningCommand(run: CommandRun): Promise<Uint8Array> {
-  const folder = await mkdtemp(join(tmpdir(), 'extsign-'))
-  const handles: FileHandle[] = []
+  const files = await openNameless(2)
   try {
-    for (const name of ['message', 'signature']) {
-      handles.push(await open(join(folder, name), 'wx+', 0o600))
-    }
-    const [message, signature] = handles as [FileHandle, FileHandle] // two names, two handles
+    const [message, signature] = files.handles as [FileHandle, FileHandle] // as many as asked for
     // Written at a position, which leaves the one the program starts to read at where it is.
     await message.write(run.input, 0, run.input.length, 0)
-    // On Windows what is open cannot be removed; `finally` comes again.
-    await rm(folder, { recursive: true, force: true }).catch(() => undefined)
     return await runBetween(run, message, signature)
   } finally {
-    for (const handle of handles) await handle.close()
-    await rm(folder, { recursive: true, force: true })
+    await files.close()
   }
 }
 
 async function runBetween(
-  { words, environment, patience }: CommandRun,
+  run: CommandRun,
   input: FileHandle,
   output: FileHandle,
 ): Promise<Uint8Array> {
-  const [program = '', ...args] = words
-  const child = spawn(program, args, { stdio: [input.fd, output.fd, 'pipe'], env: environment })
+  const { startProgram } = await import('../run-program.ts')
+  const name = `signing command ${run.words[0] ?? ''}`
+  const program = startProgram({ ...run, name, stdio: [input.fd, output.fd, 'pipe'] })
   let said = ''
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+  program.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-MAX_SAID)
   })
   const sizeOf = async () => (await output.stat()).size
-  const { code, signal } = await ended(child, program, patience, sizeOf)
-  const name = `signing command ${program}`
+  const { code, signal } = await endedWithin(program, sizeOf)
   const size = await sizeOf()
   if (size > MAX_OUTPUT) {
     const message = `${name} printed more than ${MAX_OUTPUT} bytes, too many for a signature`
@@ -77,47 +71,24 @@ async function runBetween(
     throw new KeyError('SIGNER_FAILED', `${name} ended with ${code ?? signal}${quote(said)}`)
   }
   if (size === 0) throw new KeyError('SIGNER_FAILED', `${name} printed nothing${quote(said)}`)
-  const { buffer, bytesRead } = await output.read(new Uint8Array(size), 0, size, 0)
-  return buffer.subarray(0, bytesRead)
+  const printed = new Uint8Array(size)
+  return printed.subarray(0, await readHandle(output, printed, 0))
 }
 
-interface Ending {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-}
-
-/** Waits for the end of the command, but not of children that it leaves behind when it is ended. */
-function ended(
-  child: ChildProcess,
-  program: string,
-  patience: number,
+/** Ends a command that prints more than a signature. */
+async function endedWithin(
+  { ended, stop }: RunningProgram,
   sizeOf: () => Promise<number>,
 ): Promise<Ending> {
-  return new Promise((resolve, reject) => {
-    const looking = setInterval(async () => {
-      const size = await sizeOf().catch(() => 0)
-      if (size > MAX_OUTPUT) child.kill('SIGKILL')
-    }, LOOK)
-    const settle = (finish: () => void) => {
-      clearInterval(looking)
-      clearTimeout(timer)
-      child.stderr?.destroy()
-      finish()
-    }
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL')
-      const message = `signing command ${program} took more than ${patience / 1000} s`
-      settle(() => reject(new KeyError('TIMED_OUT', message)))
-    }, patience)
-    child.on('error', (cause) => settle(() => reject(explain(cause, program))))
-    child.on('close', (code, signal) => settle(() => resolve({ code, signal })))
-  })
-}
-
-function explain(cause: Error, program: string): KeyError {
-  const errno = errnoOf(cause) ?? cause.message
-  const fact = { ENOENT: 'no such program', EACCES: 'permission denied' }[errno] ?? errno
-  return new KeyError('NOT_FOUND', `cannot run signing command ${program}: ${fact}`, { cause })
+  const looking = setInterval(async () => {
+    const size = await sizeOf().catch(() => 0)
+    if (size > MAX_OUTPUT) stop()
+  }, LOOK)
+  try {
+    return await ended
+  } finally {
+    clearInterval(looking)
+  }
 }
 
 /** The last words of a command, in one line. */

@@ -3,8 +3,9 @@
  * was started for and nothing else.
  */
 
-import { chmod, lstat, unlink } from 'node:fs/promises'
-import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
+import { equalBytes } from '../../bytes/equal.ts'
+import { toHex } from '../../bytes/hex.ts'
 import { ExtsignError, KeyError } from '../../errors.ts'
 import { errnoOf } from '../../files/errno.ts'
 import {
@@ -14,10 +15,12 @@ import {
   MAX_AGENT_LINE,
   parseAgentRequest,
 } from '../../formats/signing-agent.ts'
-import { findPayloadProblem, isPurpose, type Purpose } from '../purpose.ts'
-import type { SigningRequest } from '../signer.ts'
+import type { Purpose, SignedParts } from '../../formats/signing-purpose/parts.ts'
+import type { PolicyPublicKey } from '../policy-key.ts'
+import { examineRequest } from '../purpose.ts'
 import type { LoadedSigner } from './checked-signer.ts'
 import { readLine } from './read-line.ts'
+import { Turns } from './turns.ts'
 
 export interface AgentOptions {
   /** Where the socket appears, for its owner alone. */
@@ -25,13 +28,19 @@ export interface AgentOptions {
   readonly signer: LoadedSigner
   /** What may be signed. */
   readonly purposes: readonly Purpose[]
-  /** Told about every request, and why it was refused where it was. */
-  readonly onRequest?: (event: AgentEvent) => void
+  /** Keys whose policies are signed anew, though the values of their PCRs are not known any more. */
+  readonly oldKeys?: readonly PolicyPublicKey[] | undefined
+  /** Told about every request, and why it was refused where it was; the answer waits for it. */
+  readonly onRequest?: (event: AgentEvent) => unknown
+  /** Milliseconds a peer has to say what it wants, and again to take the answer. Default 10 s. */
+  readonly patience?: number
 }
 
 export interface AgentEvent {
   /** Undefined where nothing could be understood. */
   readonly request: AgentRequest | undefined
+  /** What the bytes of the request consist of; undefined where they are not what is signed. */
+  readonly parts: SignedParts | undefined
   readonly refusal: string | undefined
 }
 
@@ -41,10 +50,10 @@ export interface Agent {
   close(): Promise<void>
 }
 
-/** Milliseconds a peer has to say what it wants. */
 const PATIENCE = 10_000
-const MAX_CONNECTIONS = 64
-const OWNER_ONLY = 0o600
+/** Others wait, without being heard, until one of these has its answer or has lost its time. */
+const MAX_SERVED = 64
+const MAX_CONNECTIONS = 1024
 
 /**
  * Starts an agent.
@@ -52,115 +61,118 @@ const OWNER_ONLY = 0o600
  * @throws KeyError EXISTS where the socket's name is taken, UNREADABLE where it cannot be made.
  */
 export async function serveAgent(options: AgentOptions): Promise<Agent> {
-  const { socket: path } = options
-  await removeDeadSocket(path)
   const open = new Set<Socket>()
-  const server = createServer((socket) => {
+  const served = new Turns(MAX_SERVED)
+  const conversation = { ...options, signer: oneByOne(options.signer) }
+  // A peer that has said all it has to say may still hear the answer.
+  const sockets = { allowHalfOpen: true, pauseOnConnect: true }
+  const server = createServer(sockets, (socket) => {
+    // A peer that goes away in the middle is no failure of ours.
+    socket.on('error', () => socket.destroy())
+    if (open.size >= MAX_CONNECTIONS) return void socket.destroy()
     open.add(socket)
     socket.on('close', () => open.delete(socket))
-    serve(socket, options).catch(() => socket.destroy())
+    served
+      .take(() => serve(socket, conversation))
+      .catch(() => undefined)
+      .finally(() => socket.destroy())
   })
-  server.maxConnections = MAX_CONNECTIONS
-  await listen(server, path)
+  const { listenAt } = await import('./listen.ts')
+  const remove = await listenAt(server, options.socket)
+  server.on('error', (error) => {
+    const refusal = `a connection was not taken: ${errnoOf(error) ?? error.message}`
+    tell(options, { request: undefined, parts: undefined, refusal }).catch(() => undefined)
+  })
   return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        for (const socket of open) socket.destroy()
-      }),
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const socket of open) socket.destroy()
+      await remove()
+      await closed
+    },
   }
 }
 
-/** Nobody else can connect, not even between the socket's birth and the change of its mode. */
-async function listen(server: Server, path: string): Promise<void> {
-  const umask = process.umask(0o177)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(path, resolve)
-    })
-    await chmod(path, OWNER_ONLY)
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === undefined) throw error
-    const message = `cannot make socket ${path}: ${errno}`
-    throw new KeyError('UNREADABLE', message, { cause: error })
-  } finally {
-    process.umask(umask)
-  }
-}
-
-/** A socket nobody listens on is what a killed agent has left; anything else is not ours to remove. */
-async function removeDeadSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined)
-  if (!found) return
-  if (!found.isSocket() || (await isAlive(path))) {
-    throw new KeyError('EXISTS', `${path} exists`, {
-      hint: found.isSocket() ? 'another agent listens there' : 'it is no socket',
-    })
-  }
-  await unlink(path).catch(() => undefined)
-}
-
-function isAlive(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', (error) => resolve(errnoOf(error) !== 'ECONNREFUSED'))
-  })
+/** A token or a person is asked for one signature after the other. */
+function oneByOne(signer: LoadedSigner): LoadedSigner {
+  if (signer.isConcurrent) return signer
+  const turns = new Turns(1)
+  return { ...signer, sign: (request) => turns.take(() => signer.sign(request)) }
 }
 
 async function serve(socket: Socket, options: AgentOptions): Promise<void> {
-  // A peer that goes away in the middle is no failure of ours.
-  socket.on('error', () => socket.destroy())
-  const timer = setTimeout(() => socket.destroy(), PATIENCE)
-  const line = await readLine(socket, MAX_AGENT_LINE).finally(() => clearTimeout(timer))
+  const { patience = PATIENCE } = options
+  const line = await inTime(socket, patience, readLine(socket, MAX_AGENT_LINE))
   // Somebody who only looks whether we live.
-  if (!line) return void socket.destroy()
-  const { request, response } = await answer(line, options)
+  if (!line) return
+  const { response, ...about } = await answer(line, options)
   const refusal = response.kind === 'refusal' ? response.message : undefined
-  options.onRequest?.({ request, refusal })
-  socket.end(formatAgentResponse(response))
+  await tell(options, { ...about, refusal })
+  // What else it says is not listened to.
+  socket.resume()
+  await inTime(socket, patience, say(socket, formatAgentResponse(response)))
+}
+
+async function tell({ onRequest }: AgentOptions, event: AgentEvent): Promise<void> {
+  await onRequest?.(event)
+}
+
+/** Resolves when the system has taken all of the answer, which is when nothing else is waited for. */
+function say(socket: Socket, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', resolve)
+    socket.end(text, resolve)
+  })
+}
+
+/** Ends a connection whose peer takes too long. */
+async function inTime<Result>(
+  socket: Socket,
+  patience: number,
+  result: Promise<Result>,
+): Promise<Result> {
+  const timer = setTimeout(() => socket.destroy(), patience)
+  return result.finally(() => clearTimeout(timer))
 }
 
 async function answer(
   line: Uint8Array,
-  { signer, purposes }: AgentOptions,
-): Promise<{ request: AgentRequest | undefined; response: AgentResponse }> {
+  options: AgentOptions,
+): Promise<Omit<AgentEvent, 'refusal'> & { readonly response: AgentResponse }> {
   let request: AgentRequest | undefined
+  let parts: SignedParts | undefined
   try {
     request = parseAgentRequest(line)
-    const signature = await signer.sign(admit(request, signer, purposes))
-    return { request, response: { kind: 'signature', signature } }
+    parts = admit(request, options)
+    const { certificate, ...asked } = request
+    const signature = await options.signer.sign(asked)
+    return { request, parts, response: { kind: 'signature', signature } }
   } catch (error) {
     // Of what we did not mean to happen the peer learns nothing.
     const message = error instanceof ExtsignError ? error.message : 'the agent failed'
-    return { request, response: { kind: 'refusal', message } }
+    return { request, parts, response: { kind: 'refusal', message } }
   }
 }
 
-/** The request as a signer takes it. @throws KeyError SIGNER_FAILED where it is not to be signed. */
+/** What the bytes consist of. @throws KeyError where they are not to be signed. */
 function admit(
   request: AgentRequest,
-  signer: LoadedSigner,
-  purposes: readonly Purpose[],
-): SigningRequest {
+  { signer, purposes, oldKeys = [] }: AgentOptions,
+): SignedParts {
   const { purpose, certificate } = request
   if (certificate !== signer.certificate.fingerprint) {
     throw new KeyError('SIGNER_FAILED', `it holds no key for certificate ${certificate}`)
   }
-  if (!isPurpose(purpose) || !purposes.includes(purpose)) {
+  if (!purposes.includes(purpose)) {
     const message = `it signs ${purposes.join(', ')}, not ${purpose}`
     throw new KeyError('SIGNER_FAILED', message)
   }
-  const expected = findPayloadProblem(purpose, request)
-  if (expected !== undefined) {
-    const message = `what is signed as ${purpose} must be ${expected}`
+  const parts = examineRequest(request)
+  if (parts.purpose === 'pcr-policy' && parts.approvedBy) {
+    const { approvedBy } = parts
+    if (oldKeys.some(({ fingerprint }) => equalBytes(fingerprint, approvedBy))) return parts
+    const message = `it signs no policies of key ${toHex(approvedBy)} anew: --old-public-key of the agent allows it`
     throw new KeyError('SIGNER_FAILED', message)
   }
-  const { digest, payload, subject } = request
-  return { purpose, digest, payload, subject }
+  return parts
 }

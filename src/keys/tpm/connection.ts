@@ -3,7 +3,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Random } from '../../crypto/random.ts'
 import { FormatError, TpmError } from '../../errors.ts'
-import { type Command, FlushContext, Startup } from '../../formats/tpm2/commands.ts'
+import { type Command, FlushContext, GetHandles, Startup } from '../../formats/tpm2/commands.ts'
+import { Handle } from '../../formats/tpm2/constants.ts'
 import { decodeResponse, encodeCommand, type ResponseMessage } from '../../formats/tpm2/message.ts'
 import { describeResponseCode, ResponseCode } from '../../formats/tpm2/response-code.ts'
 import { decodeWhole, u32 } from '../../formats/tpm2/wire.ts'
@@ -22,6 +23,8 @@ export interface Invocation<Parameters> {
   /** How the first handle is authorized; nothing where the command needs none. */
   readonly authorizer?: Authorizer
   readonly encryption?: Encryption
+  /** The session of `authorizer` authorizes nothing: it shows that the answer is the TPM's. */
+  readonly audit?: boolean
 }
 
 export interface Answer<Response> {
@@ -46,6 +49,11 @@ export function entityOf(handle: number): Entity {
 export class TpmConnection {
   readonly random: Random
   readonly #transport: TpmTransport
+  /** Objects and sessions that were in the TPM before ours. */
+  #others: ReadonlySet<number> | undefined
+  readonly #held = new Set<number>()
+  /** There may be something of ours in the TPM of which we do not know the handle. */
+  #mayHaveLeft = false
 
   constructor(transport: TpmTransport, random: Random) {
     this.#transport = transport
@@ -61,11 +69,25 @@ export class TpmConnection {
     command: Command<Parameters, Response>,
     invocation: Invocation<Parameters>,
   ): Promise<Answer<Response>> {
-    const { handles = [], authorizer, encryption = {} } = invocation
+    if (command.returnsHandle) await this.#lookAround()
+    try {
+      return await this.#run(command, invocation)
+    } catch (error) {
+      // An answer that is damaged may have had a handle in it, also where it looks like a refusal.
+      if (command.returnsHandle) await this.#sweep()
+      throw error
+    }
+  }
+
+  async #run<Parameters, Response>(
+    command: Command<Parameters, Response>,
+    invocation: Invocation<Parameters>,
+  ): Promise<Answer<Response>> {
+    const { handles = [], authorizer, encryption = {}, audit = false } = invocation
     const { code } = command
     const parameters = command.parameters.write(invocation.parameters)
     const names = handles.map(({ name }) => name)
-    const sealed = authorizer?.seal({ code, names, parameters, encryption })
+    const sealed = authorizer?.seal({ code, names, parameters, encryption, audit })
     const bytes = encodeCommand({
       code,
       handles: handles.map(({ handle }) => handle),
@@ -79,9 +101,12 @@ export class TpmConnection {
       authorizer && authorization
         ? authorizer.open(code, message.parameters, authorization)
         : message.parameters
-    const response = understand(() => decodeWhole(command.response, opened, command.name))
-    if (encryption.response) opened.fill(0)
-    return { handle: message.handle ?? 0, response }
+    try {
+      const response = understand(() => decodeWhole(command.response, opened, command.name))
+      return { handle: message.handle ?? 0, response }
+    } finally {
+      if (encryption.response) opened.fill(0)
+    }
   }
 
   /** Runs a command that needs the empty password of its first handle and carries no secret. */
@@ -94,24 +119,66 @@ export class TpmConnection {
 
   /** Hands an object or session to `use`, and flushes it from the TPM however that ends. */
   async holding<Result>(handle: number, use: () => Promise<Result>): Promise<Result> {
+    this.#held.add(handle)
     let result: Result
     try {
       result = await use()
     } catch (error) {
       // The first error is the one that matters.
-      await this.#flush(handle).catch(() => {})
+      await this.#release(handle).catch(() => {})
       throw error
     }
-    await this.#flush(handle)
+    await this.#release(handle)
     return result
   }
 
-  close(): Promise<void> {
-    return this.#transport.close()
+  async close(): Promise<void> {
+    if (this.#mayHaveLeft) await this.#sweep()
+    await this.#transport.close()
+  }
+
+  /** Where it cannot be flushed, its handle may have been damaged on the way to us. */
+  async #release(handle: number): Promise<void> {
+    this.#held.delete(handle)
+    try {
+      await this.#flush(handle)
+    } catch (error) {
+      await this.#sweep()
+      throw error
+    }
   }
 
   async #flush(handle: number): Promise<void> {
     await this.run(FlushContext, { parameters: { handle } })
+  }
+
+  async #lookAround(): Promise<void> {
+    if (this.#transport.isManaged) return
+    this.#others ??= new Set(await this.#listLoaded())
+  }
+
+  /** Flushes what has come into the TPM since, and is not held. Never throws. */
+  async #sweep(): Promise<void> {
+    const others = this.#others
+    if (!others) return
+    this.#mayHaveLeft = true
+    try {
+      const loaded = await this.#listLoaded()
+      const ours = loaded.filter((handle) => !others.has(handle) && !this.#held.has(handle))
+      for (const handle of ours) await this.#flush(handle)
+      this.#mayHaveLeft = false
+    } catch {
+      // It is tried again at the end; the error that led here is the one that matters.
+    }
+  }
+
+  async #listLoaded(): Promise<readonly number[]> {
+    const handles: number[] = []
+    for (const first of [Handle.firstSession, Handle.firstTransient]) {
+      const { response } = await this.run(GetHandles, { parameters: { first } })
+      handles.push(...response.handles)
+    }
+    return handles
   }
 
   async #exchange(

@@ -1,8 +1,10 @@
 /** A TPM behind a character device: one write is one command, one read its whole response. */
 
 import { type FileHandle, open } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { TpmError } from '../../errors.ts'
 import { errnoOf } from '../../files/errno.ts'
+import { readHandle } from '../../files/read.ts'
 import { MAX_MESSAGE } from '../../formats/tpm2/message.ts'
 import type { TpmTransport } from './transport.ts'
 
@@ -15,8 +17,14 @@ export async function openDeviceFile(path: string): Promise<TpmTransport> {
   const handle = await open(path, 'r+').catch((error) => {
     throw explainOpening(error, path)
   })
+  // A command would overwrite any other file.
+  if (!(await handle.stat()).isCharacterDevice()) {
+    await handle.close()
+    throw new TpmError('NOT_FOUND', `${path} is no TPM: it is not a character device`)
+  }
   return {
     label: path,
+    isManaged: basename(path).startsWith('tpmrm'),
     transceive: (command) => exchange(handle, path, command),
     close: () => handle.close(),
   }
@@ -33,8 +41,7 @@ async function exchange(
       throw new TpmError('IO', `${path} took ${bytesWritten} of ${command.length} bytes`)
     }
     const response = new Uint8Array(MAX_MESSAGE)
-    const { bytesRead } = await handle.read(response, 0, response.length, null)
-    return response.subarray(0, bytesRead)
+    return response.subarray(0, await readHandle(handle, response, null))
   } catch (cause) {
     const errno = errnoOf(cause)
     if (errno === undefined) throw cause

@@ -33,6 +33,14 @@ export interface Policy {
 
 const NONE = new Uint8Array()
 
+/** The two sessions of an operation. */
+export interface Sessions {
+  /** The one that fulfils the policy. */
+  readonly policy: Session
+  /** The one that shows that answers are the TPM's, which a policy session cannot. */
+  readonly witness: Session
+}
+
 /**
  * Brings a policy session to the state that opens the object.
  *
@@ -40,12 +48,13 @@ const NONE = new Uint8Array()
  */
 export async function fulfil(
   connection: TpmConnection,
-  session: Session,
+  sessions: Sessions,
   policy: Policy,
 ): Promise<void> {
-  if (policy.authorize) await authorize(connection, session, policy.bank, policy.authorize)
-  if (policy.pcrMask !== 0) await lookAtPcrs(connection, session, policy.bank, policy.pcrMask)
-  const digest = await readDigest(connection, session)
+  const { authorize: wanted, bank, pcrMask } = policy
+  if (wanted) await authorize(connection, sessions, bank, wanted)
+  if (pcrMask !== 0) await lookAtPcrs(connection, sessions.policy, bank, pcrMask)
+  const digest = await readDigest(connection, sessions)
   if (!equalBytes(digest, policy.digest)) throw wrongPcrs(policy)
 }
 
@@ -59,12 +68,12 @@ export function wrongPcrs({ bank, pcrMask }: Policy): TpmError {
 
 async function authorize(
   connection: TpmConnection,
-  session: Session,
+  sessions: Sessions,
   bank: PcrBank,
   { key, pcrMask, signatures }: NonNullable<Policy['authorize']>,
 ): Promise<void> {
-  await lookAtPcrs(connection, session, bank, pcrMask)
-  const approved = await readDigest(connection, session)
+  await lookAtPcrs(connection, sessions.policy, bank, pcrMask)
+  const approved = await readDigest(connection, sessions)
   const wanted = { bank, pcrMask, fingerprint: key.fingerprint, policy: approved }
   const found = findPcrSignature(signatures, wanted)
   if (found.kind === 'missing') throw noSignature(found.field, bank, pcrMask)
@@ -74,7 +83,7 @@ async function authorize(
   await connection.holding(handle, async () => {
     const ticket = await verify(connection, { handle, name: key.name }, approved, found.signature)
     await connection.run(PolicyAuthorize, {
-      handles: [entityOf(session.handle)],
+      handles: [entityOf(sessions.policy.handle)],
       parameters: { approved, reference: NONE, keyName: key.name, ticket },
     })
   })
@@ -120,9 +129,15 @@ async function lookAtPcrs(
   })
 }
 
-async function readDigest(connection: TpmConnection, session: Session): Promise<Uint8Array> {
-  const handles = [entityOf(session.handle)]
-  return (await connection.run(PolicyGetDigest, { handles, parameters: {} })).response.digest
+/** Which signature is presented, and what is said of the PCRs, rests on this answer. */
+async function readDigest(connection: TpmConnection, sessions: Sessions): Promise<Uint8Array> {
+  const { response } = await connection.run(PolicyGetDigest, {
+    handles: [entityOf(sessions.policy.handle)],
+    parameters: {},
+    authorizer: sessions.witness,
+    audit: true,
+  })
+  return response.digest
 }
 
 function noSignature(field: string, bank: PcrBank, mask: number): TpmError {

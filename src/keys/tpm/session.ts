@@ -8,6 +8,7 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import { concat } from '../../bytes/concat.ts'
+import { copySecret } from '../../bytes/secret.ts'
 import { decryptAesCfb, encryptAesCfb } from '../../crypto/aes-cfb.ts'
 import type { Random } from '../../crypto/random.ts'
 import { hmacSha256, sha256 } from '../../crypto/sha256.ts'
@@ -30,6 +31,8 @@ export interface OutgoingCommand {
   /** Overwritten where they are encrypted. */
   readonly parameters: Uint8Array
   readonly encryption: Encryption
+  /** Nothing is authorized: only the answer is to be the TPM's. */
+  readonly audit: boolean
 }
 
 export interface SealedCommand {
@@ -90,12 +93,13 @@ export class Session implements Authorizer {
     this.#random = random
   }
 
-  seal({ code, names, parameters, encryption }: OutgoingCommand): SealedCommand {
+  seal({ code, names, parameters, encryption, audit }: OutgoingCommand): SealedCommand {
     this.#nonceCaller = drawNonce(this.#random)
     this.#attributes =
       SessionAttribute.continue |
       (encryption.command ? SessionAttribute.decrypt : 0) |
-      (encryption.response ? SessionAttribute.encrypt : 0)
+      (encryption.response ? SessionAttribute.encrypt : 0) |
+      (audit ? SessionAttribute.audit : 0)
     const sent = encryption.command
       ? this.#crypt(encryptAesCfb, parameters, this.#nonceCaller, this.#nonceTpm)
       : parameters
@@ -146,7 +150,8 @@ export class Session implements Authorizer {
     const stream = deriveKey(this.#key, 'CFB', concat(newer, older), 2 * KEY_SIZE)
     const [key, iv] = [stream.subarray(0, KEY_SIZE), stream.subarray(KEY_SIZE)]
     const content = cipher(key, iv, parameters.subarray(2, end))
-    const result = concat(parameters.subarray(0, 2), content, parameters.subarray(end))
+    const result = copySecret(parameters)
+    result.set(content, 2)
     stream.fill(0)
     content.fill(0)
     parameters.fill(0)

@@ -9,6 +9,7 @@ import { concat } from '../../bytes/concat.ts'
 import { FormatError, TpmError } from '../../errors.ts'
 import { errnoOf } from '../../files/errno.ts'
 import { HEADER_SIZE, responseSize } from '../../formats/tpm2/message.ts'
+import { findSocketPathProblem } from '../socket-path.ts'
 import type { TpmDevice } from './device.ts'
 import type { TpmTransport } from './transport.ts'
 
@@ -33,16 +34,29 @@ export async function connectSocket(
   label: string,
   patience: number = PATIENCE_MS,
 ): Promise<TpmTransport> {
+  const problem = device.kind === 'unix' ? findSocketPathProblem(device.path) : undefined
+  if (problem) throw new TpmError('NOT_FOUND', `no TPM answers at ${label}: ${problem}`)
   const socket = device.kind === 'unix' ? createConnection(device.path) : connectTcp(device)
-  await new Promise<void>((resolve, reject) => {
-    const refuse = (error: Error) => reject(explainConnecting(error, label))
-    socket.once('error', refuse)
-    socket.once('connect', () => {
-      socket.off('error', refuse)
-      resolve()
-    })
-  })
+  await connected(socket, label, patience)
   return new SwtpmSocket(socket, label, patience)
+}
+
+async function connected(socket: Socket, label: string, patience: number): Promise<void> {
+  const silence = new TpmError('IO', `TPM at ${label} does not answer`, { hint: BUSY_HINT })
+  const timer = setTimeout(() => socket.destroy(silence), patience)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.once('connect', () => {
+        socket.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    throw error === silence ? silence : explainConnecting(error as Error, label) // of an event
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function connectTcp({ host, port }: { readonly host: string; readonly port: number }): Socket {

@@ -16,6 +16,7 @@ import {
   storageKeyTemplate,
 } from '../../formats/tpm2/storage-key.ts'
 import { type Entity, entityOf, isRefusal, type TpmConnection } from './connection.ts'
+import { withSession } from './sessions.ts'
 
 /** A storage key that is in the TPM now. */
 export interface Parent extends Entity {
@@ -74,6 +75,25 @@ export async function readStorageKey(
     if (isRefusal(error, ResponseCode.handle)) return undefined
     throw error
   }
+}
+
+/**
+ * Has the other end show that it has the private part of a key: nobody else can answer in a session
+ * that is salted to it.
+ *
+ * @throws TpmError BAD_RESPONSE where it has not
+ */
+export async function confirmStorageKey(connection: TpmConnection, parent: Parent): Promise<void> {
+  const { response } = await withSession(connection, 'hmac', parent, (session) =>
+    connection.run(ReadPublic, {
+      handles: [parent],
+      parameters: {},
+      authorizer: session,
+      audit: true,
+    }),
+  )
+  if (equalBytes(response.name, parent.name)) return
+  throw new TpmError('BAD_RESPONSE', 'the TPM calls its storage key by another name than it has')
 }
 
 /** The storage root key; made and kept by the TPM where it is missing, as systemd does. */

@@ -1,6 +1,8 @@
 /** A TPM as somebody uses it: PCRs, storage keys, sealing and unsealing. */
 
+import { equalBytes } from '../../bytes/equal.ts'
 import { type Random, randomBytes } from '../../crypto/random.ts'
+import { TpmError } from '../../errors.ts'
 import type { PcrBank } from '../../formats/tpm2/pcr.ts'
 import type { SealedBlob } from '../../formats/tpm2/seal-offline.ts'
 import type { StoragePublicKey } from '../../formats/tpm2/storage-key.ts'
@@ -8,7 +10,9 @@ import { TpmConnection } from './connection.ts'
 import { openTransport } from './device.ts'
 import { readPcrs } from './pcrs.ts'
 import { sealUnder } from './seal.ts'
+import { withSession } from './sessions.ts'
 import {
+  confirmStorageKey,
   type Parent,
   preferredAlgorithm,
   provideStorageRootKey,
@@ -25,9 +29,22 @@ export type StorageKeyChoice = 'srk' | 'legacy'
 
 /** Operations run one after the other, and leave nothing in the TPM but the storage root key. */
 export interface Tpm {
-  /** The values of the PCRs of a mask. @throws TpmError NO_BANK */
-  readPcrs(bank: PcrBank, mask: number): Promise<ReadonlyMap<number, Uint8Array>>
-  /** The public part of a storage key. The storage root key is made where it is missing. */
+  /**
+   * The values of the PCRs of a mask, as whoever has the storage key vouches for them: what is then
+   * sealed under that key rests on no other answers than on those of its owner.
+   *
+   * @param storageKey by default `legacy`, which leaves nothing in the TPM
+   * @throws TpmError NO_BANK
+   */
+  readPcrs(
+    bank: PcrBank,
+    mask: number,
+    storageKey?: StorageKeyChoice,
+  ): Promise<ReadonlyMap<number, Uint8Array>>
+  /**
+   * The public part of a storage key, of which the other end has shown that it has the private part.
+   * The storage root key is made where it is missing.
+   */
   storageKey(which: StorageKeyChoice): Promise<StoragePublicKey>
   /** Seals a secret of 1 to 128 bytes, which the caller overwrites. */
   seal(input: {
@@ -63,17 +80,38 @@ export function tpmBehind(transport: TpmTransport, random: Random = randomBytes)
     return result
   }
 
+  const names = new Map<StorageKeyChoice, Uint8Array>()
+
   async function withKey<Result>(
     which: StorageKeyChoice,
     use: (parent: Parent) => Promise<Result>,
   ): Promise<Result> {
-    if (which === 'srk') return use(await provideStorageRootKey(connection))
-    return withPrimary(connection, 'legacy', await preferredAlgorithm(connection), use)
+    const useSame = (parent: Parent) => {
+      const known = names.get(which) ?? parent.name
+      names.set(which, known)
+      if (!equalBytes(known, parent.name)) throw anotherKey()
+      return use(parent)
+    }
+    if (which === 'srk') return useSame(await provideStorageRootKey(connection))
+    return withPrimary(connection, 'legacy', await preferredAlgorithm(connection), useSame)
   }
 
   return {
-    readPcrs: (bank, mask) => queued(() => readPcrs(connection, bank, mask)),
-    storageKey: (which) => queued(() => withKey(which, async ({ key }) => key)),
+    readPcrs: (bank, mask, which = 'legacy') =>
+      queued(() =>
+        withKey(which, (parent) =>
+          withSession(connection, 'hmac', parent, (session) =>
+            readPcrs(connection, session, bank, mask),
+          ),
+        ),
+      ),
+    storageKey: (which) =>
+      queued(() =>
+        withKey(which, async (parent) => {
+          await confirmStorageKey(connection, parent)
+          return parent.key
+        }),
+      ),
     seal: ({ parent: which, secret, policy }) =>
       queued(() =>
         withKey(which, async (parent) => ({
@@ -84,4 +122,11 @@ export function tpmBehind(transport: TpmTransport, random: Random = randomBytes)
     unseal: (input) => queued(() => unseal(connection, input)),
     close: () => queued(() => connection.close()),
   }
+}
+
+/** Values of PCRs and a secret must not go to two different keys in the name of one. */
+function anotherKey(): TpmError {
+  return new TpmError('OTHER_TPM', 'the TPM shows another storage key than a moment ago', {
+    hint: 'it was cleared meanwhile, or somebody is between us and the TPM',
+  })
 }

@@ -9,5 +9,7 @@ export interface TpmTransport {
    * @throws TpmError IO, BAD_RESPONSE
    */
   transceive(command: Uint8Array): Promise<Uint8Array>
+  /** Whether what is left in the TPM leaves with the connection: the kernel has it managed. */
+  readonly isManaged?: boolean
   close(): Promise<void>
 }

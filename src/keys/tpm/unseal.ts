@@ -14,6 +14,7 @@ import { decodeSealedBlob, type SealedObject } from '../../formats/tpm2/sealed-b
 import { type Entity, isRefusal, type TpmConnection } from './connection.ts'
 import { readPcrs } from './pcrs.ts'
 import { fulfil, type Policy, wrongPcrs } from './policy-session.ts'
+import type { Session } from './session.ts'
 import { withSession } from './sessions.ts'
 import { type Parent, type ParentChoice, withParent } from './storage-keys.ts'
 
@@ -49,18 +50,24 @@ export async function unseal(connection: TpmConnection, input: UnsealInput): Pro
   if (!equalBytes(sealed.public.authPolicy, input.policyHash)) {
     throw new TpmError('WRONG_POLICY', 'the sealed object has another policy than its header says')
   }
-  return withParent(connection, input.parent, async (parent) => {
-    const policy = await preparePolicy(connection, input)
-    return withObject(connection, parent, sealed, (object) =>
-      takeSecret(connection, parent, object, policy),
-    )
-  })
+  return withParent(connection, input.parent, (parent) =>
+    withSession(connection, 'hmac', parent, async (session) => {
+      const policy = await preparePolicy(connection, session, input)
+      return withObject(connection, session, parent, sealed, (object) =>
+        takeSecret(connection, session, parent, object, policy),
+      )
+    }),
+  )
 }
 
 /** Computes beforehand what the session will have, so that what is wrong can be said in words. */
-async function preparePolicy(connection: TpmConnection, input: UnsealInput): Promise<Policy> {
+async function preparePolicy(
+  connection: TpmConnection,
+  session: Session,
+  input: UnsealInput,
+): Promise<Policy> {
   const { bank, pcrMask, policyHash: digest } = input
-  const values = await readPcrs(connection, bank, pcrMask)
+  const values = await readPcrs(connection, session, bank, pcrMask)
   const withPcrs = (start: Uint8Array) =>
     pcrMask === 0 ? start : extendPolicyPcr(start, { bank, values })
   if (!input.authorize) {
@@ -91,12 +98,13 @@ async function preparePolicy(connection: TpmConnection, input: UnsealInput): Pro
 /** Brings the object into the TPM for as long as `use` takes. */
 async function withObject<Result>(
   connection: TpmConnection,
+  session: Session,
   parent: Parent,
   sealed: SealedObject,
   use: (object: Entity) => Promise<Result>,
 ): Promise<Result> {
   const name = objectName(sealed.public)
-  const handle = await withSession(connection, 'hmac', parent, async (session) => {
+  const load = async () => {
     const authorized = { handles: [parent], authorizer: session }
     const { seed, public: publicArea } = sealed
     try {
@@ -119,12 +127,14 @@ async function withObject<Result>(
     } catch (error) {
       throw explainLoading(error, parent, seed !== undefined)
     }
-  })
+  }
+  const handle = await load()
   return connection.holding(handle, () => use({ handle, name }))
 }
 
 async function takeSecret(
   connection: TpmConnection,
+  witness: Session,
   parent: Parent,
   object: Entity,
   policy: Policy,
@@ -132,7 +142,7 @@ async function takeSecret(
   for (let attempt = 1; ; attempt++) {
     try {
       return await withSession(connection, 'policy', parent, async (session) => {
-        await fulfil(connection, session, policy)
+        await fulfil(connection, { policy: session, witness }, policy)
         const { response } = await connection.run(Unseal, {
           handles: [object],
           parameters: {},

@@ -2,6 +2,7 @@
 
 import { toHex } from '../../bytes/hex.ts'
 import { FormatError, KeyError } from '../../errors.ts'
+import { allOf } from '../../files/all-of.ts'
 import { readSmallFile } from '../../files/text.ts'
 import { type PcrSignature, readPcrSignatures } from '../../formats/pcr-signature.ts'
 import { readSection } from '../../formats/pe/content.ts'
@@ -112,7 +113,7 @@ async function readEmbedded(uki: Uki): Promise<readonly FoundDocument[]> {
     const section = profile.signatureSection
     groups.set(section, [...(groups.get(section) ?? []), profile])
   }
-  return Promise.all(
+  return allOf(
     [...groups].map(async ([section, profiles]) => {
       const where = profiles
         .map((profile) => describeBoot(uki, { profile, choices: [] }))

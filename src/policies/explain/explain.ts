@@ -6,6 +6,7 @@
 import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { PolicyError } from '../../errors.ts'
 import { parseCredentialText } from '../../formats/credential/text.ts'
+import { parseJson } from '../../formats/json.ts'
 import { type PcrSignatures, parsePcrSignatures } from '../../formats/pcr-signature.ts'
 import { compareCredential, comparePolicies } from './compare-policy.ts'
 import { comparePrediction } from './compare-prediction.ts'
@@ -81,7 +82,7 @@ function tryObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | undef
   const text = decodeUtf8(bytes)
   if (text === undefined || !/^\s*\{/.test(text)) return undefined
   try {
-    return Object(JSON.parse(text))
+    return Object(parseJson(text, (fault) => new SyntaxError(fault)))
   } catch {
     // The parser of policies says what is wrong with it.
     return {}

@@ -1,5 +1,6 @@
 /** Command lines as systemd-stub measures them: systemd src/boot/util.c. */
 
+import { trimBoth } from '../../bytes/trim.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
 import { PolicyError } from '../../errors.ts'
 
@@ -7,7 +8,7 @@ import { PolicyError } from '../../errors.ts'
 export function mangle(line: string): string {
   const isBlank = (character: string) => character <= '\x20' || character === '\x7f'
   const blanks = Array.from(line, (character) => (isBlank(character) ? ' ' : character)).join('')
-  return blanks.replace(/^ +| +$/g, '')
+  return trimBoth(blanks, ' ')
 }
 
 /** UTF-16, little-endian, with the NUL at the end, which is measured too. */

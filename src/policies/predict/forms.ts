@@ -2,9 +2,8 @@
 
 import { toHex } from '../../bytes/hex.ts'
 import { PolicyError } from '../../errors.ts'
-import type { BankedSignature } from '../../formats/pcr-signature-document.ts'
 import type { PcrBank } from '../../formats/tpm2/pcr.ts'
-import { type PolicyOptions, policyOf } from '../policy.ts'
+import { type PolicyOptions, policyOf, type UnsignedPolicy } from '../policy.ts'
 import type { PredictedState, Prediction } from './prediction.ts'
 
 /** What a policy covers where nothing else is asked for. */
@@ -33,7 +32,7 @@ export function predictedPolicies(
   { states, banks }: Pick<Prediction, 'states' | 'banks'>,
   pcrs: readonly number[] = PREDICTED_PCRS,
   options: PolicyOptions = {},
-): readonly BankedSignature[] {
+): readonly UnsignedPolicy[] {
   return states.flatMap((state) =>
     banks.map((bank) => policyOf({ bank, values: valuesOf(state, bank, pcrs) }, options)),
   )

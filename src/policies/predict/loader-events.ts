@@ -1,6 +1,7 @@
 /** What systemd-boot measures before it starts a UKI: systemd src/boot/boot.c. */
 
 import { PolicyError } from '../../errors.ts'
+import { allOf } from '../../files/all-of.ts'
 import { findFatPath } from '../../files/fat-folder.ts'
 import { type FileContent, fileContent } from '../../files/file-content.ts'
 import { countEntryInodes, encodeExtraArchive } from '../../formats/cpio/extra-archive.ts'
@@ -72,7 +73,7 @@ async function extraEvents({ esp, extras }: LoaderInput): Promise<LoaderEvents> 
   const skipped = extras
     .filter((path) => !taken(path))
     .map((file) => ({ file, reason: 'systemd-boot hands over no files of this kind' }))
-  const found = await Promise.all(extras.filter(taken).map((path) => findExtra(esp, path)))
+  const found = await allOf(extras.filter(taken).map((path) => findExtra(esp, path)))
   const events: DraftEvent[] = []
   let firstInode = 1
   for (const { target, suffix, pcr, name } of ARCHIVES) {

@@ -4,6 +4,7 @@
  * See systemd src/boot/stub.c.
  */
 
+import { allOf } from '../../files/all-of.ts'
 import { type FileContent, fileContent } from '../../files/file-content.ts'
 import { type ExtraTarget, encodeExtraArchive } from '../../formats/cpio/extra-archive.ts'
 import { type Addon, type AddonContext, readAddon, type SkippedFile } from './addons.ts'
@@ -153,7 +154,7 @@ async function archiveEvents(input: StubInput): Promise<readonly DraftEvent[]> {
   for (const { kind, target, folder, pcrs, description } of archives(input)) {
     const files = await selectFiles(esp, folder, kind, rules.confexts)
     if (files.length === 0) continue
-    const contents = await Promise.all(files.map(({ path }) => fileContent(path)))
+    const contents = await allOf(files.map(({ path }) => fileContent(path)))
     const packed = contents.map((content: FileContent, index) => ({
       ...content,
       name: files[index]!.name,

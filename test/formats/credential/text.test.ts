@@ -32,10 +32,15 @@ test('a setting has lines of 69 characters and is continued', () => {
   expect(formatUnitSetting('foo', credential)).toBe(SETTING)
 })
 
-test('a percent sign in a name is no specifier', () => {
-  const setting = formatUnitSetting('a%b', credential)
-  expect(setting).toMatch(/^SetCredentialEncrypted=a%%b: /)
-  expect(parseCredentialText(bytes(setting))).toEqual({ bytes: credential, unitName: 'a%b' })
+test.each([
+  ['a%b', 'a%%b'],
+  ['a\\b', 'a\\\\b'],
+  [' a ', '\\ a '],
+  ['%\\%', '%%\\\\%%'],
+])('a unit reads the name %j as it is meant', (name, written) => {
+  const setting = formatUnitSetting(name, credential)
+  expect(setting.split(':')[0]).toBe(`SetCredentialEncrypted=${written}`)
+  expect(parseCredentialText(bytes(setting))).toEqual({ bytes: credential, unitName: name })
 })
 
 test.each([
@@ -60,7 +65,8 @@ describe('refuses', () => {
     ['padding in the middle', FILE.replace('v', '='), 'base64 text is incomplete'],
     ['bits after the end', FILE.replace('w=', 'x='), 'base64 text is incomplete'],
     ['another setting', SETTING.replace('Encrypted', ''), 'text is not base64 at byte 17'],
-    ['a backslash within a line', SETTING.replace('BY', 'B\\Y'), 'text is not base64'],
+    ['a backslash within a line', SETTING.replace('BY', 'B\\Y'), 'line 1: the value is not base64'],
+    ['two settings', `${SETTING}${SETTING}`, 'there are 2 credentials in it'],
   ])('%s', (_, text, message) => {
     expect(() => parseCredentialText(bytes(text))).toThrow(`credential: ${message}`)
   })

@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { bytesSource } from '../../../src/bytes/source.ts'
 import { encodeBlock0 } from '../../../src/formats/erofs/write/encode-superblock.ts'
 import { probe } from '../../../src/formats/probe/index.ts'
-import { CONTENT_MAGICS, CONTENT_SAMPLES } from '../../support/content-samples.ts'
+import {
+  CONTENT_LOOKALIKES,
+  CONTENT_MAGICS,
+  CONTENT_SAMPLES,
+} from '../../support/content-samples.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -52,6 +56,14 @@ describe.each(CONTENT_SAMPLES.filter(({ size = 0 }) => size <= 64 * KIB))('$name
     const isDevice = ['raid', 'crypto'].includes(many.types[0]!.usage)
     expect(many.verdict.kind).toBe(isDevice ? 'type' : 'ambivalent')
   })
+})
+
+test.each(CONTENT_LOOKALIKES)('not $name', async ({ put }) => {
+  const bytes = erofs(7, 2 * MIB)
+  put(bytes)
+  const { types, certain } = await probe(bytesSource(bytes), true)
+  expect(types.map(({ name }) => name)).toEqual(['erofs'])
+  expect(certain).toBe(true)
 })
 
 test.each(CONTENT_MAGICS)('$name is not certain by its magic', async ({ size = 64 * KIB, put }) => {

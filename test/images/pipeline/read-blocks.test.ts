@@ -8,7 +8,8 @@ import { noise } from '../../compression/samples.ts'
 const folder = mkdtempSync(join(tmpdir(), 'extsign-read-blocks-'))
 const data = noise(10_000)
 writeFileSync(join(folder, 'data'), data)
-const file = openSync(join(folder, 'data'), 'r')
+const path = join(folder, 'data')
+const file = openSync(path, 'r')
 
 afterAll(() => {
   closeSync(file)
@@ -19,12 +20,15 @@ const areas = (count: number) => Array.from({ length: count }, () => new Uint8Ar
 
 test('fills blocks one behind the other', () => {
   const blocks = areas(7)
-  readBlocks(file, 1234, blocks)
+  readBlocks({ file, path }, 1234, blocks)
   expect(Buffer.concat(blocks).equals(data.subarray(1234, 8234))).toBe(true)
 })
 
 test('says where the file ends', () => {
-  expect(() => readBlocks(file, 8500, areas(2))).toThrow(
-    expect.objectContaining({ code: 'IO', message: expect.stringContaining('at byte 10000') }),
+  expect(() => readBlocks({ file, path }, 8500, areas(2))).toThrow(
+    expect.objectContaining({
+      code: 'IO',
+      message: `${path} ended at byte 10000 while it was read`,
+    }),
   )
 })

@@ -13,6 +13,8 @@ const NO_XATTRS: XattrWriter = { available: false, reason: 'nobody can' }
 interface Host {
   readonly owner: readonly [uid: number, gid: number]
   readonly mayChown: boolean
+  /** Whether chown changes anything where it may. Default true. */
+  readonly takesOwners?: boolean
   readonly keepSetId?: boolean
   readonly xattrs?: XattrWriter
 }
@@ -20,14 +22,17 @@ interface Host {
 /** Restores `inode` on a file that notes what is done to it. */
 async function restore(erofs: Erofs, inode: Inode, host: Host) {
   const calls: string[] = []
+  const { takesOwners = true } = host
+  let [owner, group] = host.owner
   const handle = {
     fd: 7,
-    stat: async () => ({ uid: host.owner[0], gid: host.owner[1] }),
+    stat: async () => ({ uid: owner, gid: group }),
     chown: async (uid: number, gid: number) => {
       if (!host.mayChown) {
         throw Object.assign(new Error('no'), { code: 'EPERM', syscall: 'fchown' })
       }
       calls.push(`chown ${uid}:${gid}`)
+      if (takesOwners) [owner, group] = [uid, gid]
     },
     chmod: async (mode: number) => void calls.push(`chmod ${mode.toString(8)}`),
     utimes: async (_: unknown, mtime: number | Date) => void calls.push(`utimes ${Number(mtime)}`),
@@ -78,6 +83,31 @@ test('leaves an owner alone that is right already', async () => {
   const { calls, losses } = await restore(erofs, SETUID, { owner: [0, 0], mayChown: false })
   expect(calls).toEqual(['chmod 4755', 'utimes 1600000000'])
   expect(losses).toEqual([])
+})
+
+test.each([
+  [0xffff_ffff, 0],
+  [0, 0xffff_ffff],
+  [0xffff_ffff, 0xffff_ffff],
+])('never gives set-user-ID to the owner %i:%i, which is none', async (uid, gid) => {
+  const setId = inode({ mode: S_IFREG | 0o6755, uid, gid })
+  for (const keepSetId of [false, true]) {
+    const { calls, losses } = await restore(erofs, setId, {
+      owner: [0, 0],
+      mayChown: true,
+      keepSetId,
+    })
+    expect(calls).toEqual(['chmod 755', 'utimes 1600000000'])
+    expect(losses.map(({ kind }) => kind)).toEqual(['owner', 'set-id'])
+    expect(losses[0]?.reason).toBe('no user or group can have the number 4294967295')
+  }
+})
+
+test('believes no chown that changes nothing', async () => {
+  const host = { owner: [5, 5], mayChown: true, takesOwners: false } as const
+  const { calls, losses } = await restore(erofs, SETUID, host)
+  expect(calls).toEqual(['chown 0:0', 'chmod 755', 'utimes 1600000000'])
+  expect(losses.map(({ kind }) => kind)).toEqual(['owner', 'set-id'])
 })
 
 const times = [

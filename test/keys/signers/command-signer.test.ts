@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
+import { toHex } from '../../../src/bytes/hex.ts'
+import {
+  encodeSignatureLists,
+  makeSignatureLists,
+} from '../../../src/formats/efi-signature-list/index.ts'
 import type { SigningRequest } from '../../../src/keys/signer.ts'
 import { commandSigner } from '../../../src/keys/signers/command-signer.ts'
 import { readCommandWords } from '../../../src/keys/signers/command-words.ts'
+import { policyOf } from '../../../src/policies/policy.ts'
+import { requestPolicySignature } from '../../../src/policies/sign.ts'
+import { requestVariableSignature } from '../../../src/trust/uefi-variable.ts'
 import { certificateOf } from '../../images/fixtures.ts'
 import { fileMaker } from '../files.ts'
 import { makeTestKey, signRaw } from '../test-keys.ts'
@@ -37,13 +45,43 @@ test('gives the same signature as the key in a file', async () => {
   expect(await signer.sign(REQUEST)).toEqual(signRaw(rsa.key, REQUEST.payload))
 })
 
-test('tells the command what it signs', async () => {
-  const check = `
-    const { EXTSIGN_PURPOSE, EXTSIGN_DIGEST, EXTSIGN_SUBJECT, INHERITED } = process.env
-    const all = [EXTSIGN_PURPOSE, EXTSIGN_DIGEST, EXTSIGN_SUBJECT, INHERITED].join()
-    if (all !== 'verity-root-hash,sha256,hello,yes') throw new Error(all)
-    writeSync(1, sign('sha256', message, key))`
-  await expect(signerFor(program(check)).sign(REQUEST)).resolves.toHaveLength(256)
+test('tells the command what it signs, and nothing that was left over', async () => {
+  const ask = async (request: SigningRequest) => {
+    const script = `
+      const names = Object.keys(process.env).filter((name) => name.startsWith('EXTSIGN_')).sort()
+      console.error(names.map((name) => name + '=' + process.env[name]).join())
+      process.exit(3)`
+    const environment = { PATH: process.env.PATH, EXTSIGN_IMAGE_HASH: 'of the caller' }
+    const certificate = certificateOf(rsa)
+    const options = { words: program(script), certificate, environment, patience: 60_000 }
+    const error = await commandSigner(options).sign(request).catch(String)
+    return String(error).split('it said: ')[1]?.split(',')
+  }
+  expect(await ask(REQUEST)).toEqual([
+    'EXTSIGN_DIGEST=sha256',
+    'EXTSIGN_PURPOSE=verity-root-hash',
+    `EXTSIGN_ROOT_HASH=${'0123456789abcdef'.repeat(4)}`,
+    'EXTSIGN_SUBJECT=hello',
+  ])
+  const policy = policyOf(
+    { bank: 'sha256', values: new Map([[11, new Uint8Array(32)]]) },
+    { reference: 'initrd' },
+  )
+  expect(await ask(requestPolicySignature(policy, 'x'))).toEqual([
+    'EXTSIGN_DIGEST=sha256',
+    `EXTSIGN_POLICY_DIGEST=${toHex(policy.entry.policy)}`,
+    `EXTSIGN_POLICY_PCRS=11:sha256=${'00'.repeat(32)}`,
+    'EXTSIGN_POLICY_REFERENCE=initrd',
+    'EXTSIGN_PURPOSE=pcr-policy',
+    'EXTSIGN_SUBJECT=x',
+  ])
+})
+
+test('is not run for what its purpose does not sign', async () => {
+  const request: SigningRequest = { ...REQUEST, payload: new Uint8Array(64) }
+  await expect(signerFor(['no-such-program']).sign(request)).rejects.toThrow(
+    expect.objectContaining({ code: 'UNSUPPORTED' }),
+  )
 })
 
 test.each(['p256', 'p384'] as const)('takes r and s of %s, and gives DER', async (algorithm) => {
@@ -114,7 +152,9 @@ describe('a command that does not sign is named', () => {
 })
 
 test('a command that does not read the message may still sign', async () => {
-  const large = { ...REQUEST, payload: new Uint8Array(1 << 20) }
+  const digests = Array.from({ length: 20_000 }, () => new Uint8Array(32))
+  const data = encodeSignatureLists(makeSignatureLists({ digests }))
+  const large = requestVariableSignature({ variable: 'dbx', data, time: new Date(0) })
   await expect(signerFor([process.execPath, '--eval', '']).sign(large)).rejects.toThrow(
     /printed nothing/,
   )

@@ -5,8 +5,12 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { fromHex } from '../../../src/bytes/hex.ts'
+import { randomBytes } from '../../../src/crypto/random.ts'
+import { TpmConnection } from '../../../src/keys/tpm/connection.ts'
 import { openTransport } from '../../../src/keys/tpm/device.ts'
-import { openTpm } from '../../../src/keys/tpm/index.ts'
+import { openTpm, type TpmTransport } from '../../../src/keys/tpm/index.ts'
+import { readPcrs } from '../../../src/keys/tpm/pcrs.ts'
+import { emptyPassword } from '../../../src/keys/tpm/session.ts'
 import { connectSocket } from '../../../src/keys/tpm/socket.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
@@ -94,12 +98,12 @@ describe.skipIf(process.platform === 'win32')('a TPM behind a socket', () => {
     ['values that are too short', values('000b', 20), 'BAD_RESPONSE', 'no sha256 value of PCR 0'],
   ])('that answers with %s', async (name, hex, code, message) => {
     const bytes = fromHex(hex.replaceAll(' ', ''))!
-    const tpm = await openTpm(await serve(name, (socket) => socket.write(bytes)))
-    await expect(tpm.readPcrs('sha256', 1)).rejects.toMatchObject({
+    const transport = await openTransport(await serve(name, (socket) => socket.write(bytes)))
+    await expect(readPcr(transport)).rejects.toMatchObject({
       code,
       message: expect.stringContaining(message),
     })
-    await tpm.close()
+    await transport.close()
   })
 
   test('that is busy is asked again', async () => {
@@ -107,10 +111,10 @@ describe.skipIf(process.platform === 'win32')('a TPM behind a socket', () => {
     const busy = fromHex('80010000000a00000922')!
     const value = fromHex(values('000b', 32).replaceAll(' ', ''))!
     const device = await serve('busy', (socket) => socket.write(asked++ < 3 ? busy : value))
-    const tpm = await openTpm(device)
-    expect((await tpm.readPcrs('sha256', 1)).size).toBe(1)
+    const transport = await openTransport(device)
+    expect((await readPcr(transport)).size).toBe(1)
     expect(asked).toBe(4)
-    await tpm.close()
+    await transport.close()
   })
 })
 
@@ -141,10 +145,19 @@ describe('a device file', () => {
   )
 })
 
+/** Reads PCR 0 in a session that believes everything. */
+function readPcr(transport: TpmTransport) {
+  return readPcrs(new TpmConnection(transport, randomBytes), emptyPassword, 'sha256', 1)
+}
+
 /** A response to PCR_Read with PCR 0 of a bank, and its value. */
 function values(bank: string, size: number | undefined): string {
   const value =
     size === undefined ? '00000000' : `00000001 00${size.toString(16)} ${'00'.repeat(size)}`
   const body = `00000000 00000001 ${bank} 03 010000 ${value}`.replaceAll(' ', '')
-  return `8001 ${(10 + body.length / 2).toString(16).padStart(8, '0')} 00000000 ${body}`
+  const size32 = (bytes: number) => bytes.toString(16).padStart(8, '0')
+  const session = '0000 01 0000'
+  const parameters = `${size32(body.length / 2)} ${body} ${session}`
+  const total = 10 + parameters.replaceAll(' ', '').length / 2
+  return `8002 ${size32(total)} 00000000 ${parameters}`
 }

@@ -7,6 +7,7 @@
 import { compareBytes } from '../../../bytes/equal.ts'
 import { narrow } from '../../../bytes/narrow.ts'
 import { viewOf } from '../../../bytes/struct.ts'
+import type { FormatError } from '../../../errors.ts'
 import { Dirent, EROFS, FILE_TYPE, NAME_LEN } from '../layout.ts'
 import type { DirectoryEntry } from '../write/encode-directory.ts'
 import type { Inode } from './decode-inode.ts'
@@ -31,12 +32,46 @@ export async function* readDirectory(
   for await (const block of readBlocks(volume, directory)) {
     for (const entry of decodeDirectoryBlock(block, directory)) {
       if (previous && compareBytes(previous, entry.name) >= 0) {
-        throw badInode(directory, `its name ${quote(entry.name)} is out of order`)
+        throw outOfOrder(directory, entry)
       }
       previous = entry.name
       yield entry
     }
   }
+}
+
+/**
+ * The entry called `name`, found as Linux finds it: blocks and the names in them are sorted.
+ *
+ * @throws FormatError where a block on the way is not sound.
+ */
+export async function findEntry(
+  volume: Volume,
+  directory: Inode,
+  name: Uint8Array,
+): Promise<DirectoryEntry | undefined> {
+  if (directory.kind !== 'directory') throw badInode(directory, `is a ${directory.kind}`)
+  let low = 0
+  let high = Math.ceil(directory.size / volume.blockSize)
+  if (high === 0) return undefined
+  // The last block that does not begin behind the name.
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    const [first] = decodeDirectoryBlock(await readBlock(volume, directory, middle), directory, 1)
+    if (first && compareBytes(first.name, name) <= 0) low = middle
+    else high = middle
+  }
+  let previous: Uint8Array | undefined
+  for (const entry of decodeDirectoryBlock(await readBlock(volume, directory, low), directory)) {
+    if (previous && compareBytes(previous, entry.name) >= 0) throw outOfOrder(directory, entry)
+    previous = entry.name
+    if (compareBytes(entry.name, name) === 0) return entry
+  }
+  return undefined
+}
+
+function outOfOrder(directory: Inode, { name }: DirectoryEntry): FormatError {
+  return badInode(directory, `its name ${quote(name)} is out of order`)
 }
 
 /** Whether `name` is `.` or `..`. */
@@ -51,13 +86,22 @@ export function quote(name: Uint8Array): string {
 
 /** The content block by block; the last one ends with the directory. */
 async function* readBlocks(volume: Volume, directory: Inode): AsyncGenerator<Uint8Array> {
-  for (let offset = 0; offset < directory.size; offset += volume.blockSize) {
-    yield readAt(volume, directory, offset, Math.min(volume.blockSize, directory.size - offset))
+  for (let block = 0; block * volume.blockSize < directory.size; block++) {
+    yield readBlock(volume, directory, block)
   }
 }
 
-/** The entries of one block: fixed-size records, then their names back to back. */
-function decodeDirectoryBlock(block: Uint8Array, directory: Inode): DirectoryEntry[] {
+function readBlock(volume: Volume, directory: Inode, block: number): Promise<Uint8Array> {
+  const offset = block * volume.blockSize
+  return readAt(volume, directory, offset, Math.min(volume.blockSize, directory.size - offset))
+}
+
+/** The entries of one block, or the first ones: fixed-size records, then their names back to back. */
+function decodeDirectoryBlock(
+  block: Uint8Array,
+  directory: Inode,
+  most = Number.POSITIVE_INFINITY,
+): DirectoryEntry[] {
   const view = viewOf(block)
   const tableSize = block.length < Dirent.size ? 0 : view.getUint16(Dirent.offsets.nameoff, true)
   const count = tableSize / Dirent.size
@@ -65,7 +109,7 @@ function decodeDirectoryBlock(block: Uint8Array, directory: Inode): DirectoryEnt
     throw badInode(directory, `a directory block whose names start at byte ${tableSize}`)
   }
   const entries: DirectoryEntry[] = []
-  for (let index = 0; index < count; index++) {
+  for (let index = 0; index < Math.min(count, most); index++) {
     const { nid, nameoff, fileType } = Dirent.read(view, index * Dirent.size)
     const start = nameoff
     const end =

@@ -26,9 +26,11 @@ import type { XattrPrefixes } from './xattr-prefixes.ts'
 export interface StoredXattr {
   /** Full name. */
   readonly name: string
-  readonly value: Uint8Array
   /** Absolute byte offset of the entry. */
   readonly offset: number
+  /** Absolute byte offset of the value, and its bytes. */
+  readonly valueOffset: number
+  readonly valueSize: number
   /** Bytes of the entry, with padding. */
   readonly size: number
   /** Lies in the area that several inodes refer to. */
@@ -42,21 +44,23 @@ export interface XattrArea {
   readonly entries: readonly StoredXattr[]
 }
 
+/** Bytes that looking up an attribute elsewhere counts for. */
+const SHARED_COST = 64
+
+/** The value of an attribute that {@link readXattrArea} found. */
+export async function readXattrValue(
+  { metadata }: Volume,
+  { valueOffset, valueSize, name }: StoredXattr,
+): Promise<Uint8Array> {
+  return (await readRange(metadata, valueOffset, valueSize, EROFS, `the value of ${name}`)).slice()
+}
+
 /**
- * Full name to value.
+ * The attributes of `inode` and where they lie. Values are not read: many inodes may share a long
+ * one.
  *
  * @throws FormatError where the area is not sound, or a name occurs twice or is not UTF-8.
  */
-export async function readXattrs(
-  volume: Volume,
-  prefixes: XattrPrefixes,
-  inode: Inode,
-): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { entries } = await readXattrArea(volume, prefixes, inode)
-  return new Map(entries.map(({ name, value }) => [name, value]))
-}
-
-/** The attributes of `inode` and where they lie; throws as {@link readXattrs}. */
 export async function readXattrArea(
   volume: Volume,
   prefixes: XattrPrefixes,
@@ -70,6 +74,7 @@ export async function readXattrArea(
   const what = `the xattrs of inode ${inode.nid}`
   const area = await readRange(volume.metadata, start, inode.xattrSize, EROFS, what)
   const { sharedCount, nameFilter } = decode(XattrIbodyHeader, area)
+  volume.budgets.attributes.spend(area.length + SHARED_COST * sharedCount)
   let at = XattrIbodyHeader.size + sharedCount * XATTR_UNIT
   if (at > area.length) throw badInode(inode, `${sharedCount} shared xattrs in too small an area`)
   const entries: StoredXattr[] = []
@@ -78,12 +83,13 @@ export async function readXattrArea(
     const id = view.getUint32(XattrIbodyHeader.size + index * XATTR_UNIT, true)
     const address = volume.fields.xattrBlkaddr * volume.blockSize + id * XATTR_UNIT
     const stored = await readShared(volume.metadata, address, inode)
-    entries.push({ ...decodeEntry(stored, 0, inode, prefixes), offset: address, shared: true })
+    const entry = decodeEntry(stored, 0, volume.metadata.size - address, inode, prefixes)
+    entries.push({ ...locate(entry, address), shared: true })
   }
   // Room that was reserved and not used is zero.
   while (area.subarray(at).some((byte) => byte !== 0)) {
-    const entry = decodeEntry(area, at, inode, prefixes)
-    entries.push({ ...entry, offset: start + at, shared: false })
+    const entry = decodeEntry(area, at, area.length - at, inode, prefixes)
+    entries.push({ ...locate(entry, start + at), shared: false })
     at += entry.size
   }
   assertDistinct(inode, entries)
@@ -98,36 +104,45 @@ function assertDistinct(inode: Inode, entries: readonly StoredXattr[]): void {
   }
 }
 
-/** The bytes of an entry in the shared area. */
+/** The bytes of an entry in the shared area, up to its value. */
 async function readShared(source: Source, offset: number, inode: Inode): Promise<Uint8Array> {
   const what = `a shared xattr of inode ${inode.nid}`
   const head = decode(XattrEntry, await readRange(source, offset, XattrEntry.size, EROFS, what))
-  const size = XattrEntry.size + head.nameLen + head.valueSize
-  return readRange(source, offset, size, EROFS, what)
+  return readRange(source, offset, XattrEntry.size + head.nameLen, EROFS, what)
 }
 
+interface DecodedEntry {
+  readonly name: string
+  /** Bytes of entry, name and value, without padding. */
+  readonly bytes: number
+  readonly size: number
+  readonly valueSize: number
+}
+
+function locate({ name, bytes, size, valueSize }: DecodedEntry, offset: number) {
+  return { name, offset, valueOffset: offset + bytes - valueSize, valueSize, size }
+}
+
+/** The entry at `at`, which with its value may have `room` bytes. */
 function decodeEntry(
   area: Uint8Array,
   at: number,
+  room: number,
   inode: Inode,
   prefixes: XattrPrefixes,
-): Pick<StoredXattr, 'name' | 'value' | 'size'> {
+): DecodedEntry {
   const nameStart = at + XattrEntry.size
   if (nameStart > area.length) throw badInode(inode, 'an xattr ends outside its area')
   const { nameLen, nameIndex, valueSize } = decode(XattrEntry, area, at)
   const valueStart = nameStart + nameLen
-  const end = valueStart + valueSize
-  if (end > area.length) throw badInode(inode, 'an xattr ends outside its area')
+  const bytes = XattrEntry.size + nameLen + valueSize
+  if (bytes > room) throw badInode(inode, 'an xattr ends outside its area')
   const prefix = findPrefix(nameIndex, prefixes)
   if (!prefix) throw badInode(inode, `an xattr has the unknown name index ${nameIndex}`)
   const name = decodeUtf8(concat(prefix, area.subarray(nameStart, valueStart)))
   if (name === undefined) throw badInode(inode, 'the name of an xattr is not UTF-8')
   if (name.includes('\0')) throw badInode(inode, 'the name of an xattr holds a NUL')
-  return {
-    name,
-    value: area.slice(valueStart, end),
-    size: alignUp(end - at, XATTR_UNIT),
-  }
+  return { name, bytes, size: alignUp(bytes, XATTR_UNIT), valueSize }
 }
 
 function findPrefix(nameIndex: number, { names }: XattrPrefixes): Uint8Array | undefined {

@@ -19,6 +19,7 @@ export async function* mapExtents(volume: Volume, inode: Inode, from = 0): Async
   if (from >= inode.size) return
   let pending: Extent | undefined
   for await (const extent of mapLayout(volume, inode, from)) {
+    volume.budgets.extents.spend(1)
     if (extent.offset + extent.size <= from) continue
     const joined = pending && joinExtents(pending, extent)
     if (pending && !joined) yield pending

@@ -10,13 +10,13 @@ import { type Superblock, SYMLINK_MAX } from '../layout.ts'
 import type { DirectoryEntry } from '../write/encode-directory.ts'
 import { readDirectory } from './decode-directory.ts'
 import { type Inode, readInode } from './decode-inode.ts'
-import { readXattrs } from './decode-xattrs.ts'
+import { readXattrArea, readXattrValue } from './decode-xattrs.ts'
 import { badInode, type Extent } from './extent.ts'
 import { mapExtents } from './map-extents.ts'
 import { type Piece, readAt, readContent, readPieces } from './read-data.ts'
 import { openVolume, type Volume } from './volume.ts'
-import { lookupPath, type WalkEntry, walkTree } from './walk.ts'
-import { readXattrPrefixes } from './xattr-prefixes.ts'
+import { findChild, lookupPath, type WalkEntry, walkTree } from './walk.ts'
+import { readXattrPrefixes, type XattrPrefixes } from './xattr-prefixes.ts'
 
 /** A file system that can be read. */
 export interface Erofs {
@@ -36,10 +36,16 @@ export interface Erofs {
   /** Where the content lies. */
   extents(file: Inode): AsyncIterable<Extent>
   readlink(symlink: Inode): Promise<Uint8Array>
+  /** Full names of the attributes. */
+  xattrNames(inode: Inode): Promise<readonly string[]>
+  /** The value of one attribute, or undefined where there is none. */
+  xattr(inode: Inode, name: string): Promise<Uint8Array | undefined>
   /** Full name to value. */
   xattrs(inode: Inode): Promise<ReadonlyMap<string, Uint8Array>>
   /** `top`, or the root, and everything below it; directories before their entries. */
   walk(top?: Inode): AsyncIterable<WalkEntry>
+  /** The inode called `name` in `directory`. */
+  child(directory: Inode, name: Uint8Array): Promise<Inode | undefined>
   /** The inode at a slash-separated path; symlinks are not followed. */
   lookup(path: Uint8Array): Promise<Inode | undefined>
 }
@@ -66,10 +72,31 @@ export async function openErofs(source: Source): Promise<Erofs> {
     pieces: (file) => readPieces(volume, assertFile(file)),
     extents: (file) => mapExtents(volume, file),
     readlink: (symlink) => readTarget(volume, symlink),
+    xattrNames: async (inode) => {
+      const { entries } = await readXattrArea(volume, prefixes, inode)
+      return entries.map(({ name }) => name)
+    },
+    xattr: async (inode, name) => {
+      const { entries } = await readXattrArea(volume, prefixes, inode)
+      const entry = entries.find((each) => each.name === name)
+      return entry && readXattrValue(volume, entry)
+    },
     xattrs: (inode) => readXattrs(volume, prefixes, inode),
     walk: (top = root) => walkTree(volume, top),
+    child: (directory, name) => findChild(volume, directory, name),
     lookup: (path) => lookupPath(volume, root, path),
   }
+}
+
+async function readXattrs(
+  volume: Volume,
+  prefixes: XattrPrefixes,
+  inode: Inode,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const values = new Map<string, Uint8Array>()
+  const { entries } = await readXattrArea(volume, prefixes, inode)
+  for (const entry of entries) values.set(entry.name, await readXattrValue(volume, entry))
+  return values
 }
 
 function assertFile(inode: Inode): Inode {

@@ -45,7 +45,10 @@ export async function* readContent(volume: Volume, inode: Inode): AsyncGenerator
   yield* zeros(inode.size - done)
 }
 
-/** Exactly `size` bytes of content from `offset`; the caller keeps them inside the file and memory. */
+/**
+ * Exactly `size` bytes of content from `offset`, of a directory, symlink or table; the caller keeps
+ * them inside the file and memory.
+ */
 export async function readAt(
   volume: Volume,
   inode: Inode,
@@ -53,7 +56,8 @@ export async function readAt(
   size: number,
 ): Promise<Uint8Array> {
   const result = new Uint8Array(size)
-  for await (const piece of readPieces(volume, inode, offset, offset + size)) {
+  const metadata = { ...volume, isMetadata: true }
+  for await (const piece of readPieces(metadata, inode, offset, offset + size)) {
     result.set(piece.bytes, piece.offset - offset)
   }
   return result
@@ -81,7 +85,10 @@ async function* readExtent(
       return
     }
     case 'encoded': {
-      const content = await volume.clusters.get(extent, () => readCluster(volume, inode, extent))
+      const content = await volume.clusters.get(extent, () => {
+        if (volume.isMetadata) volume.budgets.decoded.spend(extent.size)
+        return readCluster(volume, inode, extent)
+      })
       const bytes = content.subarray(start - extent.offset, end - extent.offset)
       yield { offset: start, bytes }
       return

@@ -4,6 +4,7 @@ import { cachedSource } from '../../../bytes/cached-source.ts'
 import { narrow } from '../../../bytes/narrow.ts'
 import type { Source } from '../../../bytes/source.ts'
 import { EROFS, INCOMPAT } from '../layout.ts'
+import { type Budgets, budgetsFor } from './budget.ts'
 import { ClusterCache } from './cluster-cache.ts'
 import { type Inode, readInode } from './decode-inode.ts'
 import { type DecodedSuperblock, decodeSuperblock, hasFeature } from './decode-superblock.ts'
@@ -16,6 +17,9 @@ export interface Volume extends DecodedSuperblock {
   /** The inode that holds the fragments of other files. */
   readonly packed: Inode | undefined
   readonly clusters: ClusterCache
+  readonly budgets: Budgets
+  /** Content is read that is part of the file system itself: see {@link Budgets.decoded}. */
+  readonly isMetadata: boolean
   /** Whether a bit of `INCOMPAT` is set. */
   has(bit: number): boolean
 }
@@ -29,6 +33,8 @@ export async function openVolume(source: Source): Promise<Volume> {
     metadata: cachedSource(source),
     packed: undefined,
     clusters: new ClusterCache(),
+    budgets: budgetsFor(source.size),
+    isMetadata: false,
     has: (bit) => hasFeature(superblock.fields, bit),
   }
   const { packedNid } = superblock.fields

@@ -1,11 +1,11 @@
 /** Every file of a file system by its path, and a file by its path. */
 
 import { concat } from '../../../bytes/concat.ts'
-import { equalBytes } from '../../../bytes/equal.ts'
 import { encodeUtf8 } from '../../../bytes/utf8.ts'
 import { FormatError } from '../../../errors.ts'
-import { EROFS, FILE_TYPE } from '../layout.ts'
-import { isDot, quote, readDirectory } from './decode-directory.ts'
+import { EROFS, FILE_TYPE, LAYOUT } from '../layout.ts'
+import { budgetOf } from './budget.ts'
+import { findEntry, isDot, quote, readDirectory } from './decode-directory.ts'
 import { type Inode, readInode } from './decode-inode.ts'
 import { badInode } from './extent.ts'
 import type { Volume } from './volume.ts'
@@ -26,6 +26,8 @@ const MAX_PATH = 4096
 
 const SLASH = encodeUtf8('/')
 
+const COMPRESSED: readonly number[] = [LAYOUT.COMPRESSED_FULL, LAYOUT.COMPRESSED_COMPACT]
+
 const FILE_TYPES: Readonly<Record<Inode['kind'], number>> = {
   file: FILE_TYPE.REG_FILE,
   directory: FILE_TYPE.DIR,
@@ -41,7 +43,7 @@ const FILE_TYPES: Readonly<Record<Inode['kind'], number>> = {
  * appear once per name, with the same nid.
  *
  * @throws FormatError where a directory is reached twice, `.` or `..` lead elsewhere, types
- *   disagree, or there are more names than the image has bytes.
+ *   disagree, a path is longer than PATH_MAX, or the directories have more bytes than the image.
  */
 export async function* walkTree(volume: Volume, top: Inode): AsyncGenerator<WalkEntry> {
   const nothing = new Uint8Array(0)
@@ -49,9 +51,15 @@ export async function* walkTree(volume: Volume, top: Inode): AsyncGenerator<Walk
   yield root
   if (top.kind !== 'directory') return
   const seen = new Set<number>([top.nid])
-  const open = [readChildren(volume, root)]
-  // No honest directory stores a name in less than a byte, compressed or not.
-  let budget = volume.source.size
+  // Blocks of a directory belong to it alone: its entry ".." says where it is. No name is stored in
+  // less than a byte, compressed or not.
+  const bytes = budgetOf('directories', volume.source.size)
+  const names = budgetOf('names', volume.source.size)
+  const openDirectory = (entry: WalkEntry) => {
+    if (!COMPRESSED.includes(entry.inode.layout)) bytes.spend(entry.inode.size)
+    return readChildren(volume, entry)
+  }
+  const open = [openDirectory(root)]
   for (let current = open.at(-1); current; current = open.at(-1)) {
     const next = await current.next()
     if (next.done) {
@@ -59,10 +67,9 @@ export async function* walkTree(volume: Volume, top: Inode): AsyncGenerator<Walk
       continue
     }
     const entry = next.value
-    budget -= 1
-    if (budget < 0 || entry.path.length > MAX_PATH) {
-      const what = budget < 0 ? 'names' : 'path components'
-      throw new FormatError(EROFS, 'TOO_LARGE', `more ${what} than can be true`)
+    names.spend(1)
+    if (entry.path.length > MAX_PATH) {
+      throw new FormatError(EROFS, 'TOO_LARGE', `a path of more than ${MAX_PATH} bytes`)
     }
     if (entry.inode.kind === 'directory') {
       if (seen.has(entry.inode.nid)) {
@@ -71,7 +78,7 @@ export async function* walkTree(volume: Volume, top: Inode): AsyncGenerator<Walk
       seen.add(entry.inode.nid)
     }
     yield entry
-    if (entry.inode.kind === 'directory') open.push(readChildren(volume, entry))
+    if (entry.inode.kind === 'directory') open.push(openDirectory(entry))
   }
 }
 
@@ -93,15 +100,14 @@ export async function lookupPath(
   return inode
 }
 
-async function findChild(
+/** The inode called `name` in `directory`. @throws FormatError where it is no directory. */
+export async function findChild(
   volume: Volume,
   directory: Inode,
   name: Uint8Array,
 ): Promise<Inode | undefined> {
-  for await (const entry of readDirectory(volume, directory)) {
-    if (equalBytes(entry.name, name)) return readInode(volume, entry.nid)
-  }
-  return undefined
+  const entry = await findEntry(volume, directory, name)
+  return entry && readInode(volume, entry.nid)
 }
 
 /** The parts between slashes. */

@@ -48,11 +48,17 @@ export class Batch {
     }
   }
 
-  *content(content: Content, from: number, size: number): Generator<FillJob> {
+  /** @param expected the digest the range must have, which then lies in one block */
+  *content(
+    content: Content,
+    from: number,
+    size: number,
+    expected?: Uint8Array,
+  ): Generator<FillJob> {
     for (let start = from; start < from + size; ) {
       const part = Math.min(from + size - start, BATCH_SIZE - this.#used)
       this.#buffer()
-      this.#pieces.push({ content, start, size: part, at: this.#used })
+      this.#pieces.push({ content, start, size: part, at: this.#used, expected })
       start += part
       yield* this.#advance(part)
     }

@@ -8,10 +8,11 @@ import { BLOCK_SIZE } from '../../../formats/erofs/layout.ts'
 import type { Content } from '../../../tree/model.ts'
 import type { ChunkCompression, CompressJob, FillJob } from '../../pipeline/job.ts'
 import { ordered } from '../../pipeline/ordered.ts'
-import { type Piece, packPieces } from '../../pipeline/pieces.ts'
+import { packPieces } from '../../pipeline/pieces.ts'
 import type { Pool } from '../../pipeline/pool.ts'
 import { BATCH_SIZE, Batch, type BufferStock } from './batch.ts'
-import { findDuplicates } from './duplicates.ts'
+import { ContentCheck, type StoredPiece } from './content-check.ts'
+import { findDuplicates, type Stored } from './duplicates.ts'
 import type { Inode, Storage } from './inventory.ts'
 import type { BlockSink } from './sink.ts'
 
@@ -32,10 +33,9 @@ export async function writeContents(
 ): Promise<void> {
   const { compression } = options
   const stored = [...storedContents(inodes, compression !== undefined)]
-  const duplicates = await findDuplicates(
-    stored.filter(({ inode }) => inode.node.kind === 'file'),
-    pool,
-  )
+  const files = stored.filter(({ inode }) => inode.node.kind === 'file')
+  // Progress says nothing of this yet, and is where an interruption is heard.
+  const duplicates = await findDuplicates(files, options.salt, pool, () => options.onProgress(0))
   const firsts = stored.filter(({ inode }) => !duplicates.has(inode))
   if (compression) await compressContents(firsts, compression, options, pool, stock, sink)
   else await copyContents(firsts, options, pool, stock, sink)
@@ -56,13 +56,6 @@ export async function writeContents(
       inode.storage = flatStorage(inode, 0)
     }
   }
-}
-
-/** The content of a file or symlink, with what decides which others may share its blocks. */
-interface Stored {
-  readonly inode: Inode
-  readonly content: Content
-  readonly shape: string
 }
 
 /** How flat content of an inode is stored when its whole blocks start at `block`. */
@@ -86,8 +79,8 @@ function* storedContents(inodes: readonly Inode[], compressing: boolean): Genera
     const content = contentOf(inode)
     if (!content) continue
     const chunked = compressing && inode.size > BLOCK_SIZE
-    const blocks = chunked ? 0 : flatBlocks(inode)
-    if (chunked || blocks > 0) yield { inode, content, shape: `${inode.size} ${blocks}` }
+    const blocks = chunked ? Math.ceil(inode.size / BLOCK_SIZE) : flatBlocks(inode)
+    if (blocks > 0) yield { inode, content, blocks }
   }
 }
 
@@ -108,11 +101,13 @@ async function copyContents(
   sink: BlockSink,
 ): Promise<void> {
   let done = 0
+  const check = new ContentCheck(stored)
   for await (const { item, result } of ordered(
     copyJobs(stored, options.salt, stock, sink.nextBlock),
     pool.window,
     (job) => pool.run(job),
   )) {
+    check.takeBlocks(result.digests)
     await sink.append(result)
     done += item.size
     options.onProgress(done)
@@ -127,8 +122,7 @@ function* copyJobs(
 ): Generator<FillJob> {
   const batch = new Batch(stock, salt)
   let block = firstBlock
-  for (const { inode, content } of stored) {
-    const blocks = flatBlocks(inode)
+  for (const { inode, content, blocks } of stored) {
     inode.storage = flatStorage(inode, block)
     yield* batch.content(content, 0, Math.min(inode.size, blocks * BLOCK_SIZE))
     yield* batch.toBlock()
@@ -139,9 +133,7 @@ function* copyJobs(
 
 interface CompressWork {
   readonly job: CompressJob
-  readonly pieces: readonly Piece[]
-  /** The inode of each piece. */
-  readonly owners: readonly Inode[]
+  readonly parts: readonly StoredPiece[]
 }
 
 async function compressContents(
@@ -153,14 +145,16 @@ async function compressContents(
   sink: BlockSink,
 ): Promise<void> {
   let done = 0
+  const check = new ContentCheck(stored)
   for await (const { item, result } of ordered(
     compressJobs(stored, compression, options.salt, stock),
     pool.window,
     ({ job }) => pool.run(job),
   )) {
+    check.takePieces(item.parts, result.hashed)
     noteChunks(item, result.chunks, sink.nextBlock)
     await sink.append(result)
-    done += item.pieces.reduce((sum, { size }) => sum + size, 0)
+    done += item.parts.reduce((sum, { size }) => sum + size, 0)
     options.onProgress(done)
   }
   for (const { inode } of stored) {
@@ -179,37 +173,35 @@ function* compressJobs(
   salt: Uint8Array,
   stock: BufferStock,
 ): Generator<CompressWork> {
-  let pieces: Piece[] = []
-  let owners: Inode[] = []
+  let parts: StoredPiece[] = []
   let used = 0
   const job = (): CompressWork => {
     const buffer = stock.take()
-    const packed = packPieces(pieces)
+    const pieces = packPieces(parts)
+    const hashed = Uint8Array.from(parts, ({ stored }) => (stored.inode.fingerprint ? 1 : 0))
     const work: CompressWork = {
-      job: { kind: 'compress', salt, buffer, compression, pieces: packed },
-      pieces,
-      owners,
+      job: { kind: 'compress', salt, buffer, compression, pieces, hashed },
+      parts,
     }
-    pieces = []
-    owners = []
+    parts = []
     used = 0
     return work
   }
-  for (const { inode, content } of stored) {
+  for (const each of stored) {
+    const { inode, content } = each
     for (let start = 0; start < inode.size; ) {
       const rest = inode.size - start
       const room = BATCH_SIZE - used
       const size = alignUp(rest, BLOCK_SIZE) <= room ? rest : alignDown(room, compression.chunkSize)
       if (size > 0) {
-        pieces.push({ content, start, size, at: 0 })
-        owners.push(inode)
+        parts.push({ stored: each, content, start, size, at: 0 })
         used += alignUp(size, BLOCK_SIZE)
         start += size
       }
       if (size === 0 || used === BATCH_SIZE) yield job()
     }
   }
-  if (pieces.length > 0) yield job()
+  if (parts.length > 0) yield job()
 }
 
 /** Notes the chunks of a finished job, whose result starts at `firstBlock`. */
@@ -217,8 +209,8 @@ function noteChunks(work: CompressWork, chunks: Int32Array, firstBlock: number):
   const { chunkSize } = work.job.compression
   let block = firstBlock
   let next = 0
-  work.pieces.forEach(({ start, size }, index) => {
-    const inode = work.owners[index]!
+  for (const { stored, start, size } of work.parts) {
+    const { inode } = stored
     const count = Math.ceil(size / chunkSize)
     const part = chunks.subarray(next, next + count)
     if (start === 0) {
@@ -228,5 +220,5 @@ function noteChunks(work: CompressWork, chunks: Int32Array, firstBlock: number):
     if (inode.storage.kind === 'compressed') inode.storage.chunks.set(part, start / chunkSize)
     for (const blocks of part) block += Math.abs(blocks)
     next += count
-  })
+  }
 }

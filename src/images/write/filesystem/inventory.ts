@@ -9,6 +9,7 @@ import {
   shareXattrs,
 } from '../../../formats/erofs/write/encode-xattrs.ts'
 import type { DirectoryNode, TreeNode } from '../../../tree/model.ts'
+import type { Fingerprint } from './fingerprint.ts'
 
 /** An inode of the image: one node of the tree, however many names it has. */
 export interface Inode {
@@ -26,6 +27,8 @@ export interface Inode {
   headSize: number
   xattrs: Uint8Array
   storage: Storage
+  /** What its content must still be when it is read again, where it shares blocks with others. */
+  fingerprint: Fingerprint | undefined
 }
 
 /** Where the content of an inode is. */
@@ -70,6 +73,7 @@ export function takeInventory(root: DirectoryNode, epoch: number): Inventory {
       headSize: 0,
       xattrs: NO_BYTES,
       storage: { kind: 'none' },
+      fingerprint: undefined,
     }
     inodes.push(inode)
     if (node.kind === 'directory') {

@@ -122,7 +122,8 @@ export function* writeInodes(
     if (inode.storage.kind !== 'inline') continue
     const { tail } = inode.storage
     const content = contentOf(inode)
-    if (content) yield* batch.content(content, inode.size - tail, tail)
+    const expected = inode.fingerprint?.last
+    if (content) yield* batch.content(content, inode.size - tail, tail, expected)
     else yield* batch.bytes(directoryBytes(inode, layout).subarray(inode.size - tail))
     offset += tail
   }
