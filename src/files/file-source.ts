@@ -27,18 +27,19 @@ const AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_
 /**
  * Opens `path` for reading. Close it.
  *
+ * @param name what messages call it, where that is not its path
  * @throws FileError NOT_FOUND, DENIED, NOT_A_FILE, EMPTY, IO
  */
-export async function openFileSource(path: string): Promise<FileSource> {
+export async function openFileSource(path: string, name = path): Promise<FileSource> {
   let handle: FileHandle | undefined
   try {
     handle = await open(path, AT_ONCE)
-    const size = await sizeOf(handle, path)
-    if (size === 0) throw new FileError('EMPTY', `${path} is empty`)
-    return new HandleSource(path, size, handle)
+    const size = await sizeOf(handle, name)
+    if (size === 0) throw new FileError('EMPTY', `${name} is empty`)
+    return new HandleSource(path, name, size, handle)
   } catch (error) {
     await handle?.close()
-    throw toFileError(error, { path, verb: 'read' })
+    throw toFileError(error, { path: name, verb: 'read' })
   }
 }
 
@@ -56,10 +57,12 @@ class HandleSource implements FileSource {
   readonly path: string
   readonly size: number
   readonly stamp: FileStamp
+  readonly #name: string
   readonly #handle: FileHandle
 
-  constructor(path: string, size: number, handle: FileHandle) {
+  constructor(path: string, name: string, size: number, handle: FileHandle) {
     this.path = path
+    this.#name = name
     this.size = size
     this.#handle = handle
     this.stamp = stampOf(handle.fd)
@@ -74,7 +77,7 @@ class HandleSource implements FileSource {
     for (let done = 0; done < length; ) {
       const count = await this.#readSome(bytes, done, offset + done)
       if (count === 0) {
-        const message = `${this.path} ended at byte ${offset + done} while it was read`
+        const message = `${this.#name} ended at byte ${offset + done} while it was read`
         throw new FileError('IO', message, { hint: 'something else writes to it' })
       }
       done += count
@@ -91,7 +94,7 @@ class HandleSource implements FileSource {
       return await readHandle(this.#handle, bytes.subarray(start), position)
     } catch (error) {
       const detail = `at byte ${position}`
-      throw toFileError(error, { path: this.path, verb: 'read', detail })
+      throw toFileError(error, { path: this.#name, verb: 'read', detail })
     }
   }
 }

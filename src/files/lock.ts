@@ -28,11 +28,14 @@ const ATTEMPTS = 100
 class LockedFile {
   /** The file itself, without symbolic links. */
   readonly path: string
+  /** The file as the user named it, for messages. */
+  readonly name: string
   readonly #lock: string
   readonly #mark: string
 
-  constructor(path: string, lock: string, mark: string) {
+  constructor(path: string, name: string, lock: string, mark: string) {
     this.path = path
+    this.name = name
     this.#lock = lock
     this.#mark = mark
   }
@@ -47,7 +50,7 @@ class LockedFile {
     const isHeld = (await readMark(this.#lock)) === this.#mark
     const real = await realpath(this.path).catch(() => undefined)
     if (isHeld && real === this.path) return
-    const fact = isHeld ? `${this.path} was moved` : `the lock ${this.#lock} was taken away`
+    const fact = isHeld ? `${this.name} was moved` : `the lock ${this.#lock} was taken away`
     throw new FileError('LOCKED', `${fact} while it was held; nothing was written`)
   }
 }
@@ -76,7 +79,7 @@ export async function withLock<T>(
   const mark = [FORMAT, ownIdentity(), nonce, host].join(' ')
   await take(lock, mark, { path, lock })
   try {
-    return await use(new LockedFile(real, lock, mark))
+    return await use(new LockedFile(real, path, lock, mark))
   } finally {
     await release(lock, mark)
   }
@@ -100,7 +103,7 @@ async function lockPath(real: string): Promise<string> {
 
 async function findReal(path: string): Promise<string> {
   return realpath(path).catch((error) => {
-    throw toFileError(error, { path, verb: 'write' })
+    throw toFileError(error, { path, verb: 'read' })
   })
 }
 

@@ -44,7 +44,7 @@ export async function replaceBytes(
   const patches = await trimPatches(examined, replacement.patches)
   if (patches.length === 0 && size === examined.size) return 0
   await withHandle(file, examined, async (handle) => {
-    if (size === examined.size && isOneWrite(patches)) return write(handle, patches, file.path)
+    if (size === examined.size && isOneWrite(patches)) return write(handle, patches, file.name)
     await writeJournal(file, examined, { patches, size })
     await carryOut(file, handle, examined, { patches, size })
   })
@@ -68,7 +68,7 @@ export async function finishReplacement(
 /** Removes the journal of a file that needs nothing of it. @throws FileError DENIED, IO */
 export async function removeJournal(file: LockedFile): Promise<void> {
   await unlink(besidePath(file.path, 'change')).catch((error) => {
-    if (errnoOf(error) !== 'ENOENT') throw toFileError(error, { path: file.path, verb: 'write' })
+    if (errnoOf(error) !== 'ENOENT') throw toFileError(error, { path: file.name, verb: 'write' })
   })
 }
 
@@ -78,17 +78,17 @@ async function withHandle(
   examined: FileSource,
   use: (handle: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const { path } = file
+  const { path, name } = file
   // The path has been resolved: a link in its place was put there since.
   const flags = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
   const handle = await open(path, flags).catch((error) => {
-    throw toFileError(error, { path, verb: 'write' })
+    throw toFileError(error, { path: name, verb: 'write' })
   })
   try {
     await file.assertHeld()
-    assertUnchanged(handle.fd, examined.stamp, path)
+    assertUnchanged(handle.fd, examined.stamp, name)
     // The path leads to what is open, also if a folder on the way was a link for a moment.
-    assertUnchanged(path, examined.stamp, path)
+    assertUnchanged(path, examined.stamp, name)
     await use(handle)
   } finally {
     await handle.close()
@@ -131,18 +131,18 @@ async function carryOut(
   examined: FileSource,
   change: Replacement,
 ): Promise<void> {
-  const { path } = file
+  const { name } = file
   try {
     if (examined.size !== change.size) await handle.truncate(change.size)
-    await write(handle, change.patches, path)
+    await write(handle, change.patches, name)
   } catch (error) {
-    throw toFileError(error, { path, verb: 'write' })
+    throw toFileError(error, { path: name, verb: 'write' })
   }
   await removeJournal(file)
 }
 
 /** One after the other, each durable before the next. */
-async function write(handle: FileHandle, patches: readonly Patch[], path: string): Promise<void> {
+async function write(handle: FileHandle, patches: readonly Patch[], name: string): Promise<void> {
   try {
     for (const { offset, bytes } of patches) {
       for (let done = 0; done < bytes.length; ) {
@@ -152,6 +152,6 @@ async function write(handle: FileHandle, patches: readonly Patch[], path: string
       await handle.datasync()
     }
   } catch (error) {
-    throw toFileError(error, { path, verb: 'write' })
+    throw toFileError(error, { path: name, verb: 'write' })
   }
 }

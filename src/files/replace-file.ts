@@ -56,10 +56,10 @@ export async function readForReplacing(
  * @throws FileError as {@link ExaminedFile.replace}, some of it from `commit`.
  */
 export async function createReplacement(file: LockedFile, examined: FileStamp): Promise<Output> {
-  const { path } = file
+  const { path, name } = file
   const assertSame = async () => {
     await file.assertHeld()
-    assertUnchanged(path, examined, path)
+    assertUnchanged(path, examined, name)
   }
   await assertSame()
   const { mode, uid, gid } = statOf(path)

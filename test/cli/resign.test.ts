@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -67,6 +67,16 @@ describe.each([[[]], [['--no-verify-data']]])('many images at once, %j', (args) 
       [at('missing.raw'), 'NOT_FOUND'],
     ])
     for (const name of ['3.raw', '11.raw', 'missing.raw']) expect(stderr).toContain(at(name))
+  })
+
+  test('are named as they were given, also where a link is on the way', async () => {
+    mkdirSync(at('folder/image.raw'), { recursive: true })
+    symlinkSync('folder', at('link'))
+    const { code, stderr } = await resign(['link/image.raw', 'link/missing.raw'], args)
+    expect(code).toBe(1)
+    expect(stderr).toContain(`${at('link/image.raw')} is a directory`)
+    expect(stderr).toContain(`cannot read ${at('link/missing.raw')}: no such file`)
+    expect(stderr).not.toContain(at('folder'))
   })
 
   test('are signed once each, whatever names they have', async () => {

@@ -59,6 +59,13 @@ test('while it is held, no other gets it, under whatever name the file is called
   await withLock(`${path}.link`, async (file) => expect(file.path).toBe(path))
 })
 
+test('a file that is not there is named as one that is read', async () => {
+  const path = `${newFile()}.missing`
+  await expect(withLock(path, async () => undefined)).rejects.toThrow(
+    `cannot read ${path}: no such file`,
+  )
+})
+
 test('a lock that was taken away is noticed, and that of another is not removed', async () => {
   const path = newFile()
   await withLock(path, async (file) => {

@@ -13,13 +13,13 @@ import { findJournal } from '../read/pending-change.ts'
  * @throws FileError DENIED where the journal cannot be read, and where something cannot be written
  */
 export async function settleJournal(file: LockedFile): Promise<void> {
-  const source = await openFileSource(file.path)
+  const source = await openFileSource(file.path, file.name)
   try {
     const journal = await findJournal(source, file.path)
     if (journal?.kind === 'pending') await journal.change.finish(file)
     else if (journal?.kind === 'settled') await removeJournal(file)
     else if (journal?.kind === 'unreadable') {
-      throw new FileError('DENIED', `${journal.reason}, which may say how ${file.path} shall be`)
+      throw new FileError('DENIED', `${journal.reason}, which may say how ${file.name} shall be`)
     }
   } finally {
     await source.close()

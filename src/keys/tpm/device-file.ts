@@ -22,6 +22,11 @@ export async function openDeviceFile(path: string): Promise<TpmTransport> {
     await handle.close()
     throw new TpmError('NOT_FOUND', `${path} is no TPM: it is not a character device`)
   }
+  return deviceTransport(handle, path)
+}
+
+/** The messages of a device that is open, which `close` closes. */
+export function deviceTransport(handle: FileHandle, path: string): TpmTransport {
   return {
     label: path,
     isManaged: basename(path).startsWith('tpmrm'),

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -8,6 +9,7 @@ import { fromHex } from '../../../src/bytes/hex.ts'
 import { randomBytes } from '../../../src/crypto/random.ts'
 import { TpmConnection } from '../../../src/keys/tpm/connection.ts'
 import { openTransport } from '../../../src/keys/tpm/device.ts'
+import { deviceTransport } from '../../../src/keys/tpm/device-file.ts'
 import { openTpm, type TpmTransport } from '../../../src/keys/tpm/index.ts'
 import { readPcrs } from '../../../src/keys/tpm/pcrs.ts'
 import { emptyPassword } from '../../../src/keys/tpm/session.ts'
@@ -126,6 +128,16 @@ describe('a device file', () => {
     })
   })
 
+  test('that is another kind of file', async () => {
+    const path = join(folder, 'file')
+    writeFileSync(path, 'kept')
+    await expect(openTpm(path)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: `${path} is no TPM: it is not a character device`,
+    })
+    expect(readFileSync(path, 'utf8')).toBe('kept')
+  })
+
   test('that is a folder', async () => {
     mkdirSync(join(folder, 'directory'))
     await expect(openTpm(join(folder, 'directory'))).rejects.toMatchObject({ code: 'IO' })
@@ -137,7 +149,7 @@ describe('a device file', () => {
       // A pipe says what it was told: here that is a response as good as any.
       const path = join(folder, 'echo')
       expect(spawnSync('mkfifo', [path]).status).toBe(0)
-      const transport = await openTransport(`device:${path}`)
+      const transport = deviceTransport(await open(path, 'r+'), path)
       expect(await transport.transceive(COMMAND)).toEqual(COMMAND)
       expect(await transport.transceive(ANSWER)).toEqual(ANSWER)
       await transport.close()
