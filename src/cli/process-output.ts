@@ -4,9 +4,9 @@
  */
 
 import { writeSync } from 'node:fs'
-import { Socket } from 'node:net'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import type { Output } from './context.ts'
+import { isSocket } from './is-socket.ts'
 
 const FALLBACK_COLUMNS = 80
 
@@ -91,5 +91,5 @@ const throughDescriptor: Put = async ({ fd }, content, fail) => {
 
 /** Whether Node writes to it by itself: a terminal is a socket to it. */
 function isStream(stream: ProcessStream): boolean {
-  return stream.isTTY === true || stream instanceof Socket
+  return stream.isTTY === true || isSocket(stream)
 }

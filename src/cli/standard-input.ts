@@ -1,9 +1,9 @@
 /** Standard input read to its end, with an eye on how much there is. */
 
 import { ReadStream, readSync } from 'node:fs'
-import { Socket } from 'node:net'
 import { allocateSecret, copySecret, joinSecret } from '../bytes/secret.ts'
 import { FileError } from '../errors.ts'
+import { isSocket } from './is-socket.ts'
 
 /**
  * Standard input in pieces.
@@ -14,7 +14,7 @@ import { FileError } from '../errors.ts'
  *   or a socket that keeps messages apart it makes an empty stream.
  */
 export function openInput(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  if (stream instanceof Socket || stream instanceof ReadStream) return stream
+  if (isSocket(stream) || stream instanceof ReadStream) return stream
   throw new FileError('NOT_A_FILE', 'standard input is no file, pipe or stream of bytes', {
     hint: 'cat passes on what is in a device',
   })

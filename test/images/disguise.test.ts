@@ -59,7 +59,13 @@ const CASES = [
     'wrong',
     'refuses',
   ],
-  ['ISO 9660 behind', (bytes: Buffer) => bytes.write('CD001', 0x8001), 2 * MIB, 'wrong', 'refuses'],
+  [
+    'ISO 9660 behind',
+    (bytes: Buffer) => bytes.write('\x01CD001', 0x8000),
+    2 * MIB,
+    'wrong',
+    'refuses',
+  ],
   [
     'LUKS in front',
     (bytes: Buffer) => bytes.write('LUKS\xba\xbe\0\x01', 'latin1'),
@@ -146,7 +152,7 @@ test('a file system in the whole file wins over the partition table', async () =
 test('a tree that would make one is not built', async () => {
   // Data starts in block 1 of the file system.
   const content = Buffer.alloc(64 * 1024, 'x')
-  content.write('CD001', 0x8001 - 4096)
+  content.write('\x01CD001', 0x8000 - 4096)
   const files = { 'usr/share/disk.iso': new Uint8Array(content) }
   const building = buildImage(folder, 'iso.raw', files, { signing })
   await expect(building).rejects.toMatchObject({ code: 'BAD_VALUE', format: 'file system' })
