@@ -58,6 +58,8 @@ export async function addCrafted({ bench, folder }: Payload): Promise<readonly P
   })
   return images
     .filter(({ name }) => TRIED.test(name))
+    // An empty hash tree beside an image is an error of verify, not an answer.
+    .filter(({ beside }) => beside?.['c.verity']?.length !== 0)
     .map((crafted, index) => {
       const place = join(folder, FOLDER, String(index).padStart(3, '0'))
       mkdirSync(place, { recursive: true })
