@@ -56,20 +56,22 @@ export async function addCrafted({ bench, folder }: Payload): Promise<readonly P
     certificatePem,
     keyPem,
   })
-  return images
-    .filter(({ name }) => TRIED.test(name))
-    // An empty hash tree beside an image is an error of verify, not an answer.
-    .filter(({ beside }) => beside?.['c.verity']?.length !== 0)
-    .map((crafted, index) => {
-      const place = join(folder, FOLDER, String(index).padStart(3, '0'))
-      mkdirSync(place, { recursive: true })
-      const path = join(place, 'c.raw')
-      writeFileSync(path, crafted.image)
-      for (const [name, bytes] of Object.entries(crafted.beside ?? {})) {
-        writeFileSync(join(place, name), bytes)
-      }
-      return { ...crafted, path }
-    })
+  return (
+    images
+      .filter(({ name }) => TRIED.test(name))
+      // An empty hash tree beside an image is an error of verify, not an answer.
+      .filter(({ beside }) => beside?.['c.verity']?.length !== 0)
+      .map((crafted, index) => {
+        const place = join(folder, FOLDER, String(index).padStart(3, '0'))
+        mkdirSync(place, { recursive: true })
+        const path = join(place, 'c.raw')
+        writeFileSync(path, crafted.image)
+        for (const [name, bytes] of Object.entries(crafted.beside ?? {})) {
+          writeFileSync(join(place, name), bytes)
+        }
+        return { ...crafted, path }
+      })
+  )
 }
 
 export interface Merge {
