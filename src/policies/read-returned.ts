@@ -1,5 +1,6 @@
 /** Files that came back from whoever holds the key: JSON with `sig` filled in, and bare signatures. */
 
+import { decodeUtf8 } from '../bytes/utf8.ts'
 import { ExtsignError, FormatError, PolicyError } from '../errors.ts'
 import { allOf } from '../files/all-of.ts'
 import { readSmallFile } from '../files/text.ts'
@@ -11,7 +12,7 @@ const MAX_DOCUMENT = 4 * 1024 * 1024
 const MAX_BARE = 4096
 
 /**
- * Reads the files; what starts like a JSON object is one.
+ * Reads the files; what starts like a JSON object and is text is one.
  *
  * @throws PolicyError BAD_DOCUMENT where one is neither, FileError; ExtsignError where JSON is not
  *   what it has to be.
@@ -37,8 +38,10 @@ export async function readReturnedSignatures(
   }
 }
 
+/** A signature may begin with a brace, once in some 250; random bytes are no UTF-8 to their end. */
 function isJson({ bytes }: { readonly bytes: Uint8Array }): boolean {
-  return /^\s*\{/.test(new TextDecoder('latin1').decode(bytes.subarray(0, 64)))
+  const startsLikeJson = /^\s*\{/.test(new TextDecoder('latin1').decode(bytes.subarray(0, 64)))
+  return startsLikeJson && (bytes.length > MAX_BARE || decodeUtf8(bytes) !== undefined)
 }
 
 function parseNamed(name: string, bytes: Uint8Array) {
