@@ -1,7 +1,8 @@
 /**
  * A folder that appears whole or not at all.
  *
- * Its content is made in `.NAME.IDENTITY-RANDOM.partial/extsign-content`. The outer folder is for its
+ * Its content is made in `.NAME.IDENTITY-RANDOM.partial/extsign-content`, and what has no place in it
+ * yet in `extsign-staging` beside that. The outer folder is for its
  * owner alone and stays so until the end: where others can write to the folder around it they can give
  * it another name, and never reach what is in it. We hold it by its descriptor, so another name or
  * another folder of its name leads nowhere.
@@ -20,6 +21,11 @@ export interface FolderOutput {
   /** Where its content is made. Only for the system: it means nothing to a person. */
   readonly contentPath: string
   /**
+   * Where a folder can be made, by who needs it, for what shall have its place in the content later.
+   * It goes away with whatever is still in it.
+   */
+  readonly stagingPath: string
+  /**
    * Gives it its name.
    *
    * @throws FileError EXISTS where there is something, DENIED; IO also where it is complete, and the
@@ -30,8 +36,9 @@ export interface FolderOutput {
   abort(): Promise<void>
 }
 
-/** The one thing in the outer folder: by it we know our own. */
+/** The only things in the outer folder: by them we know our own. */
 const CONTENT = 'extsign-content'
+const STAGING = 'extsign-staging'
 const OWNER_ONLY = 0o700
 const OTHERS_WRITE = 0o022
 
@@ -62,6 +69,7 @@ export async function createFolder(path: string): Promise<FolderOutput> {
 
 class PartialFolder implements FolderOutput {
   readonly contentPath: string
+  readonly stagingPath: string
   readonly #path: string
   readonly #name: string
   readonly #around: HeldFolder
@@ -74,11 +82,13 @@ class PartialFolder implements FolderOutput {
     this.#around = around
     this.#outer = outer
     this.contentPath = outer.at(CONTENT)
+    this.stagingPath = outer.at(STAGING)
   }
 
   async commit(): Promise<void> {
     if (this.#isDone) return
     try {
+      await removeIfThere(this.stagingPath)
       await moveFolder(this.contentPath, this.#around.at(basename(this.#path)))
     } catch (error) {
       const isTaken = ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(errnoOf(error) ?? '')
@@ -94,7 +104,9 @@ class PartialFolder implements FolderOutput {
 
   async abort(): Promise<void> {
     if (this.#isDone) return
-    await removeTree(this.contentPath).catch(() => undefined)
+    for (const path of [this.contentPath, this.stagingPath]) {
+      await removeIfThere(path).catch(() => undefined)
+    }
     await this.#removeOuter().catch(() => undefined)
   }
 
@@ -174,11 +186,19 @@ async function removeStaleFolder(around: HeldFolder, name: string): Promise<void
   try {
     if (!isPrivate(await outer.stat())) return
     const names = await readdir(outer.path)
-    if (!names.every((each) => each === CONTENT)) return
-    if (names.length > 0) await removeTree(outer.at(CONTENT))
+    if (!names.every((each) => each === CONTENT || each === STAGING)) return
+    for (const each of names) await removeTree(outer.at(each))
     await rmdir(around.at(name))
   } finally {
     await outer.close()
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await removeTree(path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
   }
 }
 

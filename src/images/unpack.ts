@@ -27,7 +27,10 @@ export interface UnpackOptions {
   readonly verify: Verifier | false
   /** Keep set-user-ID and set-group-ID even on files that end up with another owner. */
   readonly keepSetId?: boolean
-  /** Most bytes of content written before the rest is refused. Default 64 GiB. */
+  /**
+   * Most bytes of content, targets of symlinks and values of attributes written before the rest is
+   * refused. Default 64 GiB.
+   */
   readonly maximumSize?: number
   readonly onProgress?: (progress: UnpackProgress) => void
 }
@@ -83,7 +86,7 @@ async function unpackOpened(
   const folder = await createFolder(target)
   try {
     const losses = new LossList()
-    const counts = await writeTree(erofs, folder.contentPath, mountPoint, {
+    const counts = await writeTree(erofs, folder, mountPoint, {
       losses,
       target: options.directory,
       xattrs: await openXattrWriter(),

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -18,10 +19,12 @@ import { bytesSource } from '../../src/bytes/source.ts'
 import { encodeUtf8 } from '../../src/bytes/utf8.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
 import { newPartialPath } from '../../src/files/partial.ts'
+import { removeTree } from '../../src/files/remove-tree.ts'
 import { openErofs } from '../../src/formats/erofs/index.ts'
 import { FILE_TYPE, LAYOUT, S_IFDIR, S_IFLNK } from '../../src/formats/erofs/layout.ts'
 import { buildExtension } from '../../src/images/build.ts'
 import { type UnpackOptions, unpackImage } from '../../src/images/unpack.ts'
+import { deepFolders, sharedValue } from '../formats/erofs/tiny-attacks.ts'
 import { type TinyInode, tinyImage } from '../formats/erofs/tiny-image.ts'
 import { readVector } from '../formats/erofs/vectors.ts'
 import { noise, prose, writeFile } from '../support/sample-trees.ts'
@@ -163,6 +166,36 @@ describe('the folder to make', () => {
   })
 })
 
+test('unpacks folders in each other until no path leads to them, and removes them', async () => {
+  const place = workplace()
+  const depth = 255
+  const image = deepFolders(depth, 'fifteen-letters')
+  const result = await unpack(place, image)
+  expect(result).toMatchObject({ directories: depth, losses: [] })
+  const out = join(place, 'out')
+  // Names are too long for paths: find(1) goes down step by step.
+  const find = (...tests: readonly string[]) =>
+    execFileSync('find', [out, ...tests, '-printf', '.'], { encoding: 'utf8' }).length
+  const atEpoch = [
+    '-newermt',
+    '2023-11-14 22:13:19 UTC',
+    '-not',
+    '-newermt',
+    '2023-11-14 22:13:21 UTC',
+  ]
+  expect(find('-type', 'd', ...atEpoch)).toBe(depth)
+  expect(find('-type', 'f', '-links', `${depth}`, ...atEpoch)).toBe(depth)
+  expect(find('-type', 'l', '-name', 'link')).toBe(depth)
+  expect(readdirSync(place).sort()).toEqual(['image', 'out'])
+  await removeTree(out)
+
+  const onProgress = ({ done }: { done: number }) => {
+    if (done === 3 * depth - 5) throw new Error('interrupted')
+  }
+  await expect(unpack(place, image, { onProgress })).rejects.toThrow('interrupted')
+  expect(readdirSync(place)).toEqual(['image'])
+})
+
 describe('nothing is left behind', () => {
   test('when the image does not verify', async () => {
     const place = workplace()
@@ -197,6 +230,14 @@ describe('nothing is left behind', () => {
     expect(readdirSync(place)).toEqual(['image'])
   })
 
+  test('when the attributes of the image have more bytes than allowed', async () => {
+    const place = workplace()
+    const image = sharedValue(300, 60_000)
+    const limited = unpack(place, image, { maximumSize: 100_000 })
+    await expect(limited).rejects.toMatchObject({ code: 'TOO_LARGE' })
+    expect(readdirSync(place)).toEqual(['image'])
+  })
+
   test('when whoever watches interrupts', async () => {
     const place = workplace()
     const onProgress = ({ done }: { done: number }) => {
@@ -214,6 +255,7 @@ describe('nothing is left behind', () => {
     mkdirSync(partial, { mode: 0o700 })
     const content = join(partial, 'extsign-content')
     writeFile(join(content, 'usr/closed/file'), 'half')
+    writeFile(join(partial, 'extsign-staging/0/file'), 'half')
     chmodSync(join(content, 'usr/closed'), 0)
     await unpack(place, readVector('plain'))
     expect(readdirSync(place).sort()).toEqual(['image', 'out'])

@@ -12,6 +12,8 @@ export interface RestoreContext {
   readonly xattrs: XattrWriter
   /** Keep set-user-ID and set-group-ID where the owner could not be restored. */
   readonly keepSetId: boolean
+  /** Told of bytes before they are written; throws where they are too many. */
+  readonly spend: (bytes: number) => void
 }
 
 const SET_ID = 0o6000
@@ -97,9 +99,10 @@ async function restoreXattrs(
   inode: Inode,
   descriptor: number,
   shown: string,
-  { xattrs, losses }: RestoreContext,
+  { xattrs, losses, spend }: RestoreContext,
 ): Promise<void> {
   for (const [name, value] of await erofs.xattrs(inode)) {
+    spend(value.length)
     const lose = (reason: string) => losses.add('xattr', reason, shown, name)
     if (!xattrs.available) lose(xattrs.reason)
     else await permitted(async () => xattrs.write(descriptor, name, value), lose)

@@ -185,3 +185,58 @@ export function overlappingChunks(blocks: number): Uint8Array {
     ...names.map(({ nid }) => ({ at: at(nid), bytes: inode(fields) })),
   ])
 }
+
+/** Folders in each other, in each of them the same file and the same link. */
+export function deepFolders(depth: number, name: string): Uint8Array {
+  const [file, link, first] = [ROOT + 1, ROOT + 2, ROOT + 3]
+  const inodeBlocks = Math.ceil(at(first + depth) / BLOCK)
+  const nidOf = (level: number) => (level === 0 ? ROOT : first + level)
+  const folders = Array.from({ length: depth }, (_, level) => {
+    const deeper = entry(name, nidOf(level + 1), FILE_TYPE.DIR)
+    const names = [
+      ...(level + 1 < depth ? [deeper] : []),
+      entry('file', file, FILE_TYPE.REG_FILE),
+      entry('link', link, FILE_TYPE.SYMLINK),
+    ]
+    const content = encodeDirectory(names, nidOf(level), nidOf(Math.max(0, level - 1)))
+    return directory(nidOf(level), inodeBlocks + 1 + level, content)
+  })
+  const [linkInode, target] = symlink(link, inodeBlocks, 'file')
+  return assemble(inodeBlocks + 1 + depth, [
+    ...folders.flat(),
+    { at: at(file), bytes: inode({ nlink: depth }) },
+    {
+      at: linkInode!.at,
+      bytes: inode({ mode: S_IFLNK | 0o777, size: 4, u: inodeBlocks, nlink: depth }),
+    },
+    target!,
+  ])
+}
+
+/** Files that all name one shared attribute, whose value has `valueSize` bytes. */
+export function sharedValue(files: number, valueSize: number): Uint8Array {
+  const xattrSize = XattrIbodyHeader.size + 4
+  const first = (20 * BLOCK) / 32
+  const names = Array.from({ length: files }, (_, index) =>
+    entry(`f${String(index).padStart(5, '0')}`, first + 2 * index, FILE_TYPE.REG_FILE),
+  )
+  const root = encodeDirectory(names, ROOT, ROOT)
+  const header = { nameFilter: 0, sharedCount: 1, reserved: new Uint8Array(7) }
+  const body = concat(inode({ xattrSize }), encode(XattrIbodyHeader, header), encode(u32le, 0))
+  const rootBlock = 20 + Math.ceil((files * 64) / BLOCK)
+  return assemble(
+    rootBlock + Math.ceil(root.length / BLOCK),
+    [
+      ...directory(ROOT, rootBlock, root),
+      {
+        at: BLOCK,
+        bytes: concat(
+          encode(XattrEntry, { nameLen: 5, nameIndex: 1, valueSize }),
+          encodeUtf8('value'),
+        ),
+      },
+      ...names.map(({ nid }) => ({ at: at(nid), bytes: body })),
+    ],
+    1,
+  )
+}
