@@ -14,6 +14,9 @@ import { openStream, streamContent } from './stream.ts'
 
 const BLOCK = 64 * 1024
 
+/** Bytes of a pipe that are kept: room for more than ten million lines of a manifest. */
+const MAXIMUM_KEPT = 4 * 1024 ** 3
+
 /** Content that can be read from its beginning more than once. */
 export interface Repeatable {
   /**
@@ -43,16 +46,28 @@ export async function openRepeatable(path: string): Promise<RepeatableFile> {
   }
 }
 
-/** Keeps what comes out of a pipe. @param name for errors @throws FileError NO_SPACE, IO */
+/**
+ * Keeps what comes out of a pipe.
+ *
+ * @param name for errors
+ * @param maximum bytes that are kept
+ * @throws FileError TOO_LARGE, NO_SPACE, IO, after which nothing is kept
+ */
 export async function keepStream(
   stream: AsyncIterable<Uint8Array>,
   name: string,
+  maximum = MAXIMUM_KEPT,
 ): Promise<RepeatableFile> {
   let files: NamelessFiles | undefined
   try {
     files = await openNameless(1)
     const [handle] = files.handles as [FileHandle] // as many as asked for
-    for await (const bytes of stream) await handle.appendFile(bytes)
+    let size = 0
+    for await (const bytes of stream) {
+      size += bytes.length
+      if (size > maximum) throw tooLarge(name, size, maximum)
+      await handle.appendFile(bytes)
+    }
     return { ...repeatable(handle, name), close: files.close }
   } catch (error) {
     await files?.close()
@@ -98,6 +113,11 @@ async function fill(handle: FileHandle, buffer: Uint8Array, position: number, pa
     throw toFileError(error, { path, verb: 'read' })
   }
   return size
+}
+
+function tooLarge(name: string, size: number, maximum: number): FileError {
+  const message = `${name} has ${size} bytes or more, expected at most ${maximum} from a pipe`
+  return new FileError('TOO_LARGE', message, { hint: 'write it to a file and name that' })
 }
 
 function changed(path: string): FileError {

@@ -66,3 +66,18 @@ test('a folder is no file, and neither is what is not there', async () => {
   await expect(openRepeatable(folder)).rejects.toThrow('is a directory')
   await expect(openRepeatable(join(folder, 'none'))).rejects.toThrow('no such file')
 })
+
+test('a pipe that gives more than is kept is an error, and nothing is left', async () => {
+  const before = readdirSync(tmpdir())
+  const endless = (async function* () {
+    for (;;) yield new Uint8Array(1000)
+  })()
+  await expect(keepStream(endless, 'standard input', 10_000)).rejects.toMatchObject({
+    name: 'FileError',
+    code: 'TOO_LARGE',
+    message: 'standard input has 11000 bytes or more, expected at most 10000 from a pipe',
+    hint: 'write it to a file and name that',
+  })
+  const left = readdirSync(tmpdir()).filter((name) => !before.includes(name))
+  expect(left.filter((name) => /^extsign-\w{6}$/.test(name))).toEqual([])
+})

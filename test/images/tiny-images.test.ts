@@ -9,8 +9,11 @@ import {
   manyReleaseFiles,
   overlappingAttributes,
   overlappingChunks,
+  scatteredFragments,
   selfContained,
   sharedDirectories,
+  sharedValue,
+  wholeImageAgain,
 } from '../formats/erofs/tiny-attacks.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -23,6 +26,9 @@ const IMAGES: Readonly<Record<string, () => Uint8Array>> = {
   'directories with the same names': () => sharedDirectories(2000),
   'attributes in each other': overlappingAttributes,
   'maps in each other': () => overlappingChunks(250),
+  'fragments that decode a cluster for each byte': () => scatteredFragments(3000),
+  'files with the same long attribute': () => sharedValue(5000, 0xf000),
+  'files that are the whole image': () => wholeImageAgain(6000),
 }
 
 const READERS: Readonly<Record<string, (path: string, folder: string) => Promise<unknown>>> = {

@@ -1,11 +1,17 @@
 /** Images of some kilobytes that describe far more work than they have bytes. */
 
+import { deflateRawSync } from 'node:zlib'
 import { concat } from '../../../src/bytes/concat.ts'
-import { encode, u32le, viewOf } from '../../../src/bytes/struct.ts'
+import { encode, u32le, u64le, viewOf } from '../../../src/bytes/struct.ts'
 import { encodeUtf8 } from '../../../src/bytes/utf8.ts'
 import {
+  ALGORITHM,
   FILE_TYPE,
+  INCOMPAT,
   LAYOUT,
+  LCLUSTER_TYPE,
+  LclusterIndex,
+  MapHeader,
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
@@ -39,7 +45,12 @@ function inode(fields: Partial<Parameters<typeof encodeInode>[0]>): Uint8Array {
 /** Byte offset of an inode; its number counts 32 bytes from the start. */
 const at = (nid: number) => 32 * nid
 
-function assemble(blocks: number, pieces: readonly Piece[], xattrBlock = 0): Uint8Array {
+function assemble(
+  blocks: number,
+  pieces: readonly Piece[],
+  xattrBlock = 0,
+  amend: (superblock: DataView) => void = () => undefined,
+): Uint8Array {
   const bytes = new Uint8Array(blocks * BLOCK)
   bytes.set(
     encodeBlock0({
@@ -55,6 +66,7 @@ function assemble(blocks: number, pieces: readonly Piece[], xattrBlock = 0): Uin
   )
   for (const piece of pieces) bytes.set(piece.bytes, piece.at)
   const covered = bytes.subarray(1024, BLOCK)
+  amend(viewOf(covered))
   viewOf(covered).setUint32(Superblock.offsets.checksum, superblockChecksum(covered), true)
   return bytes
 }
@@ -170,6 +182,20 @@ export function overlappingAttributes(files = 60): Uint8Array {
   )
 }
 
+/** Files that each are the whole image. */
+export function wholeImageAgain(files: number): Uint8Array {
+  const blocks = 300
+  const first = (2 * BLOCK) / 32
+  const names = Array.from({ length: files }, (_, index) =>
+    entry(`f${String(index).padStart(5, '0')}`, first + index, FILE_TYPE.REG_FILE),
+  )
+  const root = encodeDirectory(names, ROOT, ROOT)
+  return assemble(blocks, [
+    ...directory(ROOT, 200, root),
+    ...names.map(({ nid }) => ({ at: at(nid), bytes: inode({ size: blocks * BLOCK, u: 0 }) })),
+  ])
+}
+
 /** Files whose chunk maps, all of holes, are the whole rest of the image. */
 export function overlappingChunks(blocks: number): Uint8Array {
   const files = 100
@@ -238,5 +264,72 @@ export function sharedValue(files: number, valueSize: number): Uint8Array {
       ...names.map(({ nid }) => ({ at: at(nid), bytes: body })),
     ],
     1,
+  )
+}
+
+/**
+ * Files of one byte each, from one cluster of the packed inode after the other. Each cluster is the
+ * same block, and decodes to 3 MiB.
+ */
+export function scatteredFragments(files: number): Uint8Array {
+  // Behind the record of the algorithm.
+  const root = ROOT + 4
+  const clusters = 8
+  const lclusters = 768
+  const stream = deflateRawSync(new Uint8Array(lclusters * BLOCK), { level: 9 })
+  const first = (2 * BLOCK) / 32
+  const fileBlocks = Math.ceil((files * 64) / BLOCK)
+  const [streamBlock, packedBlock] = [2 + fileBlocks, 3 + fileBlocks]
+  const packedNid = (packedBlock * BLOCK) / 32
+  const entries = Array.from({ length: clusters * lclusters }, (_, index) => {
+    const back = index % lclusters
+    return encode(LclusterIndex, {
+      advise: back === 0 ? LCLUSTER_TYPE.HEAD1 : LCLUSTER_TYPE.NONHEAD,
+      clusterofs: 0,
+      blkaddr: back === 0 ? streamBlock : back | ((lclusters - back) << 16),
+    })
+  })
+  const map = { fragmentoff: 0, advise: 0, algorithmtype: ALGORITHM.DEFLATE, clusterbits: 0 }
+  const layout = LAYOUT.COMPRESSED_FULL
+  const size = clusters * lclusters * BLOCK
+  const index = concat(
+    inode({ size, layout, u: 1 }),
+    encode(MapHeader, map),
+    new Uint8Array(8),
+    ...entries,
+  )
+  const names = Array.from({ length: files }, (_, number) =>
+    entry(`f${String(number).padStart(5, '0')}`, first + 2 * number, FILE_TYPE.REG_FILE),
+  )
+  const content = encodeDirectory(names, root, root)
+  const rootBlock = packedBlock + Math.ceil(index.length / BLOCK)
+  return assemble(
+    rootBlock + Math.ceil(content.length / BLOCK),
+    [
+      ...directory(root, rootBlock, content),
+      { at: streamBlock * BLOCK + BLOCK - stream.length, bytes: stream },
+      { at: packedBlock * BLOCK, bytes: index },
+      ...names.map(({ nid }, number) => {
+        const place = BigInt((number % clusters) * lclusters * BLOCK) | (1n << 63n)
+        return { at: at(nid), bytes: concat(inode({ size: 1, layout }), encode(u64le, place)) }
+      }),
+    ],
+    0,
+    (superblock) => {
+      const {
+        featureIncompat,
+        availableComprAlgs,
+        packedNid: packedAt,
+        rootnid2b,
+      } = Superblock.offsets
+      const features = INCOMPAT.ZERO_PADDING | INCOMPAT.COMPR_CFGS | INCOMPAT.FRAGMENTS
+      superblock.setUint32(featureIncompat, features, true)
+      superblock.setUint16(availableComprAlgs, 1 << ALGORITHM.DEFLATE, true)
+      superblock.setUint16(rootnid2b, root, true)
+      superblock.setBigUint64(packedAt, BigInt(packedNid), true)
+      for (const [index, byte] of [6, 0, 15].entries()) {
+        superblock.setUint8(Superblock.size + index, byte)
+      }
+    },
   )
 }

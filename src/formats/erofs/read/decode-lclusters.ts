@@ -31,6 +31,9 @@ import type { Volume } from './volume.ts'
 
 export type LclusterMap = Extract<CompressedMap, { kind: 'lclusters' }>
 
+const FIRST_BATCH = 64
+const LAST_BATCH = 2048
+
 /** One entry of the index. */
 export interface Lcluster {
   /** A value of `LCLUSTER_TYPE`. */
@@ -62,6 +65,14 @@ export function endOfIndex(inode: Inode, map: LclusterMap): number {
   return offset + pack.size
 }
 
+/**
+ * How many entries to read at once: few at first, as often only the extent at one place is wanted, then
+ * more and more.
+ */
+export function* batchSizes(): Generator<number, never> {
+  for (let size = FIRST_BATCH; ; size = Math.min(LAST_BATCH, 2 * size)) yield size
+}
+
 /** Entries `first` … `first + count - 1`; the caller keeps the range inside the index. */
 export async function readLclusters(
   volume: Volume,
@@ -70,6 +81,7 @@ export async function readLclusters(
   first: number,
   count: number,
 ): Promise<Lcluster[]> {
+  volume.budgets.entries.spend(count)
   const isFull = inode.layout === LAYOUT.COMPRESSED_FULL
   const last = first + count - 1
   const start = isFull ? fullOffset(map, first) : findPack(inode, map, first).offset

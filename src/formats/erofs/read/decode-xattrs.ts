@@ -49,9 +49,10 @@ const SHARED_COST = 64
 
 /** The value of an attribute that {@link readXattrArea} found. */
 export async function readXattrValue(
-  { metadata }: Volume,
+  { metadata, budgets }: Volume,
   { valueOffset, valueSize, name }: StoredXattr,
 ): Promise<Uint8Array> {
+  budgets.values.spend(valueSize)
   return (await readRange(metadata, valueOffset, valueSize, EROFS, `the value of ${name}`)).slice()
 }
 

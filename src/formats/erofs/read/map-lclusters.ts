@@ -8,6 +8,7 @@
 import { ADVISE, LAYOUT, LCLUSTER_TYPE, PCLUSTER_MAX_DSIZE, PCLUSTER_MAX_SIZE } from '../layout.ts'
 import type { Inode } from './decode-inode.ts'
 import {
+  batchSizes,
   countLclusters,
   endOfIndex,
   type Lcluster,
@@ -17,9 +18,6 @@ import {
 import { badInode, type Extent } from './extent.ts'
 import { assertAlgorithm } from './map-header.ts'
 import type { Volume } from './volume.ts'
-
-/** Entries of the index read at once. */
-const BATCH = 2048
 
 /** A head whose extent has not ended yet. */
 interface OpenExtent {
@@ -40,8 +38,10 @@ export async function* mapLclusters(
   const total = countLclusters(inode, map)
   const start = await findHead(volume, inode, map, from)
   let open: OpenExtent | undefined
-  for (let first = start; first < total; first += BATCH) {
-    const entries = await readLclusters(volume, inode, map, first, Math.min(BATCH, total - first))
+  const sizes = batchSizes()
+  for (let first = start, count = 0; first < total; first += count) {
+    count = Math.min(sizes.next().value, total - first)
+    const entries = await readLclusters(volume, inode, map, first, count)
     for (const [at, entry] of entries.entries()) {
       const index = first + at
       if (entry.type === LCLUSTER_TYPE.NONHEAD) {
@@ -71,12 +71,18 @@ async function findHead(
   if (target === 0) return 0
   // An extent longer than this is refused anyway.
   const reach = Math.ceil(PCLUSTER_MAX_DSIZE / map.lclusterSize) + 1
-  const first = Math.max(0, target - reach)
-  const entries = await readLclusters(volume, inode, map, first, target - first + 1)
-  for (let index = target; index >= first; index--) {
-    const entry = entries[index - first]
-    if (!entry || entry.type === LCLUSTER_TYPE.NONHEAD) continue
-    if (index * map.lclusterSize + entry.clusterofs <= from) return index
+  const lowest = Math.max(0, target - reach)
+  let end = target + 1
+  for (const size of batchSizes()) {
+    const first = Math.max(lowest, end - size)
+    const entries = await readLclusters(volume, inode, map, first, end - first)
+    for (const [back, entry] of entries.reverse().entries()) {
+      if (entry.type === LCLUSTER_TYPE.NONHEAD) continue
+      const index = end - 1 - back
+      if (index * map.lclusterSize + entry.clusterofs <= from) return index
+    }
+    if (first === lowest) break
+    end = first
   }
   throw badInode(inode, `no extent starts before byte ${from}`)
 }

@@ -80,13 +80,16 @@ async function* readExtent(
         const size = Math.min(PIECE_SIZE, end - offset)
         const address = extent.address + offset - extent.offset
         const what = `the content of inode ${inode.nid}`
+        if (!volume.isMetadata) volume.budgets.content.spend(size)
         yield { offset, bytes: await readRange(source, address, size, EROFS, what) }
       }
       return
     }
     case 'encoded': {
+      if (!volume.isMetadata) volume.budgets.content.spend(end - start)
       const content = await volume.clusters.get(extent, () => {
         if (volume.isMetadata) volume.budgets.decoded.spend(extent.size)
+        else volume.budgets.wasted.spend(extent.size - (end - start))
         return readCluster(volume, inode, extent)
       })
       const bytes = content.subarray(start - extent.offset, end - extent.offset)
