@@ -10,6 +10,7 @@ import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
 import { processOutput } from './process-output.ts'
 import { openInput, readInputFile, readStream } from './standard-input.ts'
+import { printable } from './terminal.ts'
 
 /** Milliseconds in which the reader may take the last words of an interrupted command. */
 const LAST_WORDS = 1000
@@ -42,12 +43,19 @@ let interruption: AbortController | undefined
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
+/** Removes the files that are half written, and says what else is. */
+function leave(): void {
+  for (const path of removeUnfinished()) {
+    stderr.write(`extsign: left behind: ${printable(path)}, which the next run removes\n`)
+  }
+}
+
 /**
  * Removes what is half written and dies of the signal: unlike `process.exit`, that does not wait for
  * a thread that waits for a file system.
  */
 function endBy(signal: NodeJS.Signals): void {
-  removeUnfinished()
+  leave()
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
 }
@@ -118,7 +126,10 @@ process.on('uncaughtException', (error) => {
   hasFailed = true
   process.exitCode = ExitCode.failed
   interruption?.abort()
-  setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => process.exit())
+  setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => {
+    leave()
+    process.exit()
+  })
 })
 
 const exitCode = await main(process.argv.slice(2), context)

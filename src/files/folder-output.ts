@@ -13,7 +13,7 @@ import { basename, dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import { HeldFolder } from './held-folder.ts'
-import { findStaleNames, isOurs, newPartialPath } from './partial.ts'
+import { findStaleNames, forgetPartial, isOurs, newPartialPath, noteFolder } from './partial.ts'
 import { removeTree } from './remove-tree.ts'
 
 /** A folder in the making. End with `commit` or `abort`; after either the other does nothing. */
@@ -60,6 +60,7 @@ export async function createFolder(path: string): Promise<FolderOutput> {
       await rmdir(around.at(name)).catch(() => undefined)
       throw error
     }
+    noteFolder(join(dirname(path), name))
     return new PartialFolder(path, name, around, outer)
   } catch (error) {
     await around?.close()
@@ -115,6 +116,7 @@ class PartialFolder implements FolderOutput {
     try {
       await rmdir(this.#around.at(this.#name))
     } finally {
+      forgetPartial(join(dirname(this.#path), this.#name))
       for (const held of [this.#outer, this.#around]) await held.close().catch(() => undefined)
     }
   }

@@ -11,6 +11,7 @@ import { unlinkSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { lstat, open, readdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { errnoOf } from './errno.ts'
 import { IDENTITY_PATTERN, ownIdentity, stateOfProcess } from './process-identity.ts'
 
 /** Room for the rest of the name within the 255 bytes a file system allows. */
@@ -31,6 +32,8 @@ export interface StalePartial {
 
 /** Files of this process that are in the making. */
 const unfinished = new Set<string>()
+/** Folders of this process that are in the making. */
+const unfinishedFolders = new Set<string>()
 let announce: (() => void) | undefined
 
 /** Calls `announce` before the first of all files is made, from when on a sudden end leaves it there. */
@@ -45,20 +48,32 @@ export async function openPartial(output: string): Promise<Partial> {
   return { path, handle: await open(path, 'wx+', 0o600) }
 }
 
-/** The file has its own name, or is gone. */
-export function forgetPartial(path: string): void {
-  unfinished.delete(path)
+/** A folder is being made, in parts that are not removed in a moment. */
+export function noteFolder(path: string): void {
+  unfinishedFolders.add(path)
 }
 
-/** Removes every file in the making, in the last moment of this process. */
-export function removeUnfinished(): void {
+/** The file or folder has its own name, or is gone. */
+export function forgetPartial(path: string): void {
+  unfinished.delete(path)
+  unfinishedFolders.delete(path)
+}
+
+/**
+ * Removes every file in the making, in the last moment of this process.
+ *
+ * @returns what is left: the next run removes it
+ */
+export function removeUnfinished(): readonly string[] {
+  const left = [...unfinishedFolders]
   for (const path of unfinished) {
     try {
       unlinkSync(path)
-    } catch {
-      // The next run removes it.
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') left.push(path)
     }
   }
+  return left
 }
 
 /** A name for something in the making, beside `output`. */
