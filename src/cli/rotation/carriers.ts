@@ -27,13 +27,13 @@ export interface LoadedCarriers {
 /**
  * In the order in which they are moved.
  *
- * @param allowCommands whether TPMs behind sockets are asked; signers are used by a run only
+ * @param asksTpm whether TPMs are asked; without it what needs one cannot be told
  * @throws UsageError, KeyError, FileError
  */
 export async function loadCarriers(
   plan: PlanFile,
   context: Context,
-  allowCommands: boolean,
+  asksTpm: boolean,
 ): Promise<LoadedCarriers> {
   const closing: Closing[] = []
   const carriers: Carrier[] = []
@@ -45,7 +45,7 @@ export async function loadCarriers(
   }
   for (const { place, values } of plan.credentials) {
     const paths = await findFiles(values.files, place, () => true)
-    const loading = { context, closing, allowCommands }
+    const loading = { context, closing, asksTpm }
     for (const carrier of credentialCarriers(paths, { place, values }, loading)) {
       carriers.push(carrier)
     }
