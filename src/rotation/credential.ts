@@ -63,7 +63,7 @@ export function credentialCarrier(path: string, turn: CredentialTurn): Carrier {
 }
 
 async function readCredentials(path: string): Promise<CredentialFile> {
-  return parseCredentialFile(await readRegularFile(path, { maximum: MAX_TEXT }))
+  return parseCredentialFile(await readRegularFile(path, { maximum: MAX_TEXT }), path)
 }
 
 /** The file goes as a whole: it is old while one of its credentials is. */
@@ -182,7 +182,7 @@ function digestOf({ bank, literal, publicKey }: TpmPolicy): Uint8Array {
 /** All that carry old keys, or none of them: the file is replaced once. */
 async function sealAnew(locked: LockedFile, turn: CredentialTurn): Promise<void> {
   const examined = await readForReplacing(locked, { maximum: MAX_TEXT })
-  const file = parseCredentialFile(examined.bytes)
+  const file = parseCredentialFile(examined.bytes, locked.name)
   const sealed = new Map<HeldCredential, Uint8Array>()
   for (const held of file.credentials) {
     const { headers } = decodeCredential(held.bytes)
