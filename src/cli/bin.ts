@@ -1,15 +1,21 @@
 #!/usr/bin/env node
 /** The executable: the one place that touches the real process. */
 
-import { fstatSync } from 'node:fs'
+import { fstatSync, writeSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { randomBytes } from '../crypto/random.ts'
-import { beforeFirstPartial, removeUnfinished } from '../files/partial.ts'
+import {
+  afterOneGo,
+  beforeFirstUnfinished,
+  removeUnfinished,
+  whatWasWritten,
+} from '../files/unfinished.ts'
 import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
 import { processOutput } from './process-output.ts'
 import { openInput, readInputFile, readStream } from './standard-input.ts'
+import { printable } from './terminal.ts'
 
 /** Milliseconds in which the reader may take the last words of an interrupted command. */
 const LAST_WORDS = 1000
@@ -42,36 +48,53 @@ let interruption: AbortController | undefined
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
+/** What became of a command that does not say it itself. */
+function sayEnd(): void {
+  const { paths, more } = whatWasWritten()
+  const names = [...paths.map((path) => printable(path)), ...(more > 0 ? [`${more} more`] : [])]
+  const fact = names.length === 0 ? 'nothing was written' : `written: ${names.join(', ')}`
+  try {
+    writeSync(2, `extsign: interrupted, ${fact}\n`)
+  } catch {
+    // Its reader has gone.
+  }
+}
+
 /**
  * Removes what is half written and dies of the signal: unlike `process.exit`, that does not wait for
  * a thread that waits for a file system.
  */
 function endBy(signal: NodeJS.Signals): void {
   removeUnfinished()
+  if (interruption === undefined) sayEnd()
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
 }
 
 let isListening = false
+let isEnding = false
 
 /**
  * The first signal aborts a command that has asked for that, so that it can say what was done and
- * what not. It has some seconds, or until the next signal. Any other command ends at once.
+ * what not. It has some seconds, or until the next signal. Any other command ends at once, but
+ * for files that are about to get their names.
  */
 function listen(): void {
   if (isListening) return
   isListening = true
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      if (!interruption || interruption.signal.aborted) return endBy(signal)
-      interruption.abort()
+      if (isEnding) return endBy(signal)
+      isEnding = true
+      if (interruption) interruption.abort()
+      else afterOneGo(() => endBy(signal))
       setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => endBy(signal))
     })
   }
 }
 
 // Before there is something to remove, the system ends a process faster than a listener could.
-beforeFirstPartial(listen)
+beforeFirstUnfinished(listen)
 
 function interrupts(): AbortSignal {
   interruption ??= new AbortController()
@@ -104,6 +127,7 @@ const context: Context = {
   readInput,
   openInput: () => openInput(process.stdin),
   interrupts,
+  saysEnd: listen,
   ...(isInteractive && {
     askPassphrase: async (question) => {
       const { askPassphrase } = await import('./prompt.ts')

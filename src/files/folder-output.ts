@@ -7,6 +7,7 @@
  * another folder of its name leads nowhere.
  */
 
+import { rmdirSync, rmSync } from 'node:fs'
 import { chmod, type FileHandle, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
@@ -28,6 +29,8 @@ export interface FolderOutput {
   commit(): Promise<void>
   /** Removes what was made. Never throws. */
   abort(): Promise<void>
+  /** {@link abort} of a few files in the last moment of this process. Throws what the system throws. */
+  abortNow(): void
 }
 
 /** The one thing in the outer folder: by it we know our own. */
@@ -96,6 +99,12 @@ class PartialFolder implements FolderOutput {
     if (this.#isDone) return
     await removeTree(this.contentPath).catch(() => undefined)
     await this.#removeOuter().catch(() => undefined)
+  }
+
+  abortNow(): void {
+    if (this.#isDone) return
+    rmSync(this.contentPath, { recursive: true, force: true })
+    rmdirSync(this.#around.at(this.#name))
   }
 
   async #removeOuter(): Promise<void> {

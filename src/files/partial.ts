@@ -12,6 +12,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { lstat, open, readdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { IDENTITY_PATTERN, ownIdentity, stateOfProcess } from './process-identity.ts'
+import { registerUnfinished } from './unfinished.ts'
 
 /** Room for the rest of the name within the 255 bytes a file system allows. */
 const NAME_BYTES = 180
@@ -29,42 +30,15 @@ export interface StalePartial {
   readonly ino: number
 }
 
-/** Files of this process that are in the making. */
-const unfinished = new Set<string>()
-let announce: (() => void) | undefined
-
-/** Calls `announce` before the first of all files is made, from when on a sudden end leaves it there. */
-export function beforeFirstPartial(call: () => void): void {
-  announce = call
-}
-
 /** A new file beside `output` that no other user can read yet. Throws what the system throws. */
 export async function openPartial(output: string): Promise<Partial> {
   const path = newPartialPath(output)
-  unfinished.add(path)
+  registerUnfinished(path, () => unlinkSync(path))
   return { path, handle: await open(path, 'wx+', 0o600) }
-}
-
-/** The file has its own name, or is gone. */
-export function forgetPartial(path: string): void {
-  unfinished.delete(path)
-}
-
-/** Removes every file in the making, in the last moment of this process. */
-export function removeUnfinished(): void {
-  for (const path of unfinished) {
-    try {
-      unlinkSync(path)
-    } catch {
-      // The next run removes it.
-    }
-  }
 }
 
 /** A name for something in the making, beside `output`. */
 export function newPartialPath(output: string): string {
-  announce?.()
-  announce = undefined
   const random = randomBytes(6).toString('hex')
   return join(dirname(output), `${prefixOf(output)}${ownIdentity()}-${random}.partial`)
 }
