@@ -152,6 +152,7 @@ export class PolicyError extends ExtsignError<PolicyErrorCode> {}
 
 export type TpmErrorCode =
   | 'BAD_DEVICE'
+  | 'NOT_ASKED'
   | 'NOT_FOUND'
   | 'DENIED'
   | 'IO'

@@ -1,10 +1,15 @@
 #!/usr/bin/env node
 /** The executable: the one place that touches the real process. */
 
-import { fstatSync } from 'node:fs'
+import { fstatSync, writeSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { randomBytes } from '../crypto/random.ts'
-import { beforeFirstPartial, removeUnfinished } from '../files/partial.ts'
+import {
+  afterOneGo,
+  beforeFirstUnfinished,
+  removeUnfinished,
+  whatWasWritten,
+} from '../files/unfinished.ts'
 import type { Context } from './context.ts'
 import { ExitCode, reportError } from './errors.ts'
 import { main } from './main.ts'
@@ -43,10 +48,26 @@ let interruption: AbortController | undefined
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
+/** What became of a command that does not say it itself. */
+function sayEnd(): void {
+  const { paths, more } = whatWasWritten()
+  const names = [...paths.map((path) => printable(path)), ...(more > 0 ? [`${more} more`] : [])]
+  const fact = names.length === 0 ? 'nothing was written' : `written: ${names.join(', ')}`
+  lastWords(`interrupted, ${fact}`)
+}
+
 /** Removes the files that are half written, and says what else is. */
 function leave(): void {
   for (const path of removeUnfinished()) {
-    stderr.write(`extsign: left behind: ${printable(path)}, which the next run removes\n`)
+    lastWords(`left behind: ${printable(path)}, which the next run removes`)
+  }
+}
+
+function lastWords(text: string): void {
+  try {
+    writeSync(2, `extsign: ${text}\n`)
+  } catch {
+    // Their reader has gone.
   }
 }
 
@@ -56,30 +77,35 @@ function leave(): void {
  */
 function endBy(signal: NodeJS.Signals): void {
   leave()
+  if (interruption === undefined) sayEnd()
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
 }
 
 let isListening = false
+let isEnding = false
 
 /**
  * The first signal aborts a command that has asked for that, so that it can say what was done and
- * what not. It has some seconds, or until the next signal. Any other command ends at once.
+ * what not. It has some seconds, or until the next signal. Any other command ends at once, but
+ * for files that are about to get their names.
  */
 function listen(): void {
   if (isListening) return
   isListening = true
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      if (!interruption || interruption.signal.aborted) return endBy(signal)
-      interruption.abort()
+      if (isEnding) return endBy(signal)
+      isEnding = true
+      if (interruption) interruption.abort()
+      else afterOneGo(() => endBy(signal))
       setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => endBy(signal))
     })
   }
 }
 
 // Before there is something to remove, the system ends a process faster than a listener could.
-beforeFirstPartial(listen)
+beforeFirstUnfinished(listen)
 
 function interrupts(): AbortSignal {
   interruption ??= new AbortController()
@@ -112,6 +138,7 @@ const context: Context = {
   readInput,
   openInput: () => openInput(process.stdin),
   interrupts,
+  saysEnd: listen,
   ...(isInteractive && {
     askPassphrase: async (question) => {
       const { askPassphrase } = await import('./prompt.ts')

@@ -39,6 +39,11 @@ export interface Context {
    * ending the process, so only commands that pass the signal on may ask for it.
    */
   readonly interrupts: () => AbortSignal
+  /**
+   * From the first call on a signal is answered with what was written, also where that is nothing yet,
+   * before it ends the process. Only for work that never keeps the process from hearing it.
+   */
+  readonly saysEnd: () => void
 }
 
 /** The variable's value as it is. `process.env` also has what every object has, such as `constructor`. */

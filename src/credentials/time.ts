@@ -45,7 +45,7 @@ const MAX_TEXT = 256
  */
 export function parseTime(text: string, now: Microseconds): Microseconds | undefined {
   if (text.length > MAX_TEXT) return undefined
-  const trimmed = text.trim()
+  const trimmed = text.replace(/^[ \t\n\r]+/, '')
   if (trimmed.startsWith('@')) return within(parseSpan(trimmed.slice(1)), LAST_TIME)
   return within(parseRelative(trimmed, now) ?? parseDay(trimmed, now) ?? parseDate(trimmed, now))
 }
@@ -82,24 +82,39 @@ function shortIso(date: Date): string {
   return date.toISOString().replace('.000Z', 'Z')
 }
 
-/** `1h 30min` in microseconds. */
+/** A number of a span, what is between it and its unit, and the unit. */
+const PART = /(?:(\d+)(?:\.(\d+))?|\.(\d+))([ \t\n\r]*)([A-Za-z\u00b5\u03bc]*)[ \t\n\r]*/y
+/** systemd reads the number in front of the point as a signed one. */
+const MAX_NUMBER = 2n ** 63n - 1n
+
+/** `1h 30min` in microseconds; undefined too where systemd would leave its 64 bits on the way. */
 function parseSpan(text: string): bigint | undefined {
-  const parts = [...text.matchAll(/\s*(?:(\d+)(?:\.(\d+))?|\.(\d+))\s*([A-Za-z\u00b5\u03bc]*)/g)]
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text.trimEnd()) {
-    return undefined
-  }
+  const span = text.replace(/^[ \t\n\r]+/, '')
   let total = 0n
-  for (const [, whole = '0', fraction, alone = fraction ?? '', name = ''] of parts) {
+  PART.lastIndex = 0
+  do {
+    const [, digits = '0', fraction, alone = fraction ?? '', blank, name = ''] =
+      PART.exec(span) ?? []
     const length = UNITS.get(name)
-    if (length === undefined) return undefined
-    total += BigInt(whole) * length + fractionOf(length, alone)
-  }
+    if (blank === undefined || length === undefined) return undefined
+    // `1.5.5` is no span, and `1.5 .5` is one.
+    if (blank + name === '' && PART.lastIndex < span.length) return undefined
+    const whole = BigInt(digits)
+    if (whole > MAX_NUMBER || whole >= NO_TIME / length) return undefined
+    total += whole * length + fractionOf(length, alone)
+    if (total >= NO_TIME) return undefined
+  } while (PART.lastIndex < span.length)
   return total
 }
 
-/** What digits after a point are of a unit, in whole microseconds. */
+/** What digits after a point are of a unit: systemd divides it digit by digit, and drops what is left. */
 function fractionOf(length: bigint, digits: string): bigint {
-  return (BigInt(digits || '0') * length) / 10n ** BigInt(digits.length)
+  let [part, sum] = [length, 0n]
+  for (const digit of digits) {
+    part /= 10n
+    sum += BigInt(digit) * part
+  }
+  return sum
 }
 
 function parseDay(text: string, now: Microseconds): Microseconds | undefined {
@@ -114,13 +129,17 @@ function parseDay(text: string, now: Microseconds): Microseconds | undefined {
 
 const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](?=\d)|(?= UTC$)|$)/
 const CLOCK = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?/
-const ZONE = /^(?: ?(?:UTC|Z)| ?([+-])(\d\d):?(\d\d))?$/
+const ZONE = /^(?: UTC|Z| ([+-])(\d\d):?(\d\d))?$/
+/** A `T` in front of the clock lets an offset follow without a blank. */
+const ZONE_AFTER_T = /^(?: UTC|Z| ?([+-])(\d\d):?(\d\d))?$/
 
 function parseDate(text: string, now: Microseconds): Microseconds | undefined {
   const date = DATE.exec(text)
   const rest = text.slice(date?.[0].length ?? 0)
   const clock = CLOCK.exec(rest)
-  const zone = ZONE.exec(rest.slice(clock?.[0].length ?? 0))
+  const zone = (date?.[0].endsWith('T') ? ZONE_AFTER_T : ZONE).exec(
+    rest.slice(clock?.[0].length ?? 0),
+  )
   if ((!date && !clock) || !zone) return undefined
   const [year, month, day] = date ? date.slice(1, 4).map(Number) : dayOf(now, zone[0] !== '')
   const [hour, minute, second] = (clock ?? []).slice(1, 4).map((part) => Number(part ?? 0))

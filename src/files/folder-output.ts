@@ -8,13 +8,15 @@
  * another folder of its name leads nowhere.
  */
 
+import { rmdirSync, rmSync } from 'node:fs'
 import { chmod, type FileHandle, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import { HeldFolder } from './held-folder.ts'
-import { findStaleNames, forgetPartial, isOurs, newPartialPath, noteFolder } from './partial.ts'
+import { findStaleNames, isOurs, newPartialPath } from './partial.ts'
 import { removeTree } from './remove-tree.ts'
+import { forgetUnfinished, noteUnfinished } from './unfinished.ts'
 
 /** A folder in the making. End with `commit` or `abort`; after either the other does nothing. */
 export interface FolderOutput {
@@ -34,6 +36,8 @@ export interface FolderOutput {
   commit(): Promise<void>
   /** Removes what was made. Never throws. */
   abort(): Promise<void>
+  /** {@link abort} of a few files in the last moment of this process. Throws what the system throws. */
+  abortNow(): void
 }
 
 /** The only things in the outer folder: by them we know our own. */
@@ -60,7 +64,7 @@ export async function createFolder(path: string): Promise<FolderOutput> {
       await rmdir(around.at(name)).catch(() => undefined)
       throw error
     }
-    noteFolder(join(dirname(path), name))
+    noteUnfinished(join(dirname(path), name))
     return new PartialFolder(path, name, around, outer)
   } catch (error) {
     await around?.close()
@@ -111,12 +115,19 @@ class PartialFolder implements FolderOutput {
     await this.#removeOuter().catch(() => undefined)
   }
 
+  abortNow(): void {
+    if (this.#isDone) return
+    rmSync(this.contentPath, { recursive: true, force: true })
+    rmdirSync(this.#around.at(this.#name))
+    forgetUnfinished(join(dirname(this.#path), this.#name))
+  }
+
   async #removeOuter(): Promise<void> {
     this.#isDone = true
     try {
       await rmdir(this.#around.at(this.#name))
     } finally {
-      forgetPartial(join(dirname(this.#path), this.#name))
+      forgetUnfinished(join(dirname(this.#path), this.#name))
       for (const held of [this.#outer, this.#around]) await held.close().catch(() => undefined)
     }
   }

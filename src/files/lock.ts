@@ -8,6 +8,7 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto'
+import { lstatSync, readFileSync, readlinkSync, unlinkSync } from 'node:fs'
 import { lstat, open, readlink, realpath, rename, symlink, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
@@ -17,6 +18,7 @@ import { errnoOf, toFileError } from './errno.ts'
 import { assertInside } from './outside.ts'
 import { ownIdentity, processIdOf, stateOfProcess } from './process-identity.ts'
 import { readRegularText } from './text.ts'
+import { forgetUnfinished, registerUnfinished } from './unfinished.ts'
 
 /** A file whose lock is held. Only {@link withLock} makes one; after its end it is of no use. */
 export type { LockedFile }
@@ -77,11 +79,13 @@ export async function withLock<T>(
   const nonce = randomBytes(8).toString('hex')
   const host = hostname().replace(/[^A-Za-z0-9.-]/g, '?')
   const mark = [FORMAT, ownIdentity(), nonce, host].join(' ')
-  await take(lock, mark, { path, lock })
+  registerUnfinished(mark, () => releaseNow(lock, mark))
   try {
+    await take(lock, mark, { path, lock })
     return await use(new LockedFile(real, path, lock, mark))
   } finally {
     await release(lock, mark)
+    forgetUnfinished(mark)
   }
 }
 
@@ -187,6 +191,19 @@ async function readMark(name: string): Promise<string | undefined> {
 async function release(name: string, mark: string): Promise<void> {
   // A lock that was removed by hand and made anew belongs to another.
   if ((await readMark(name)) === mark) await unlink(name).catch(() => undefined)
+}
+
+/** {@link release} in the last moment of this process. */
+function releaseNow(name: string, mark: string): void {
+  if (readMarkNow(name) === mark) unlinkSync(name)
+}
+
+function readMarkNow(name: string): string {
+  try {
+    return readlinkSync(name)
+  } catch {
+    return lstatSync(name).isFile() ? readFileSync(name, 'latin1') : ''
+  }
 }
 
 function stateOfOwner(mark: string) {

@@ -11,9 +11,10 @@ import { statfs, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
-import { forgetPartial, isOurs, openPartial, type Partial, removeStalePartials } from './partial.ts'
+import { isOurs, openPartial, type Partial, removeStalePartials } from './partial.ts'
 import { findReplaceable, Placement } from './placement.ts'
 import { syncDirectory } from './sync-directory.ts'
+import { forgetUnfinished, inOneGo, rememberWritten } from './unfinished.ts'
 
 export interface OutputOptions {
   /** Replace an existing file. */
@@ -106,6 +107,10 @@ export async function writeOutput(
  */
 export async function commitOutputs(outputs: readonly Output[]): Promise<void> {
   if (outputs.every(({ isDone }) => isDone)) return
+  await inOneGo(() => placeAll(outputs))
+}
+
+async function placeAll(outputs: readonly Output[]): Promise<void> {
   try {
     for (const output of outputs) await output.finish()
     for (const output of outputs) await output.place(outputs.length > 1)
@@ -212,7 +217,8 @@ class PartialOutput implements Output {
     try {
       await this.#placement?.settle()
       this.#state = 'done'
-      forgetPartial(this.partialPath)
+      forgetUnfinished(this.partialPath)
+      rememberWritten(this.path)
     } catch (error) {
       throw await this.explain(error)
     }
@@ -233,7 +239,7 @@ class PartialOutput implements Output {
     if (this.#state === 'open') await this.#handle.close().catch(() => undefined)
     this.#state = 'done'
     await unlink(this.partialPath).catch(() => undefined)
-    forgetPartial(this.partialPath)
+    forgetUnfinished(this.partialPath)
   }
 }
 

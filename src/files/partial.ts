@@ -11,8 +11,8 @@ import { unlinkSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { lstat, open, readdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf } from './errno.ts'
 import { IDENTITY_PATTERN, ownIdentity, stateOfProcess } from './process-identity.ts'
+import { registerUnfinished } from './unfinished.ts'
 
 /** Room for the rest of the name within the 255 bytes a file system allows. */
 const NAME_BYTES = 180
@@ -30,56 +30,15 @@ export interface StalePartial {
   readonly ino: number
 }
 
-/** Files of this process that are in the making. */
-const unfinished = new Set<string>()
-/** Folders of this process that are in the making. */
-const unfinishedFolders = new Set<string>()
-let announce: (() => void) | undefined
-
-/** Calls `announce` before the first of all files is made, from when on a sudden end leaves it there. */
-export function beforeFirstPartial(call: () => void): void {
-  announce = call
-}
-
 /** A new file beside `output` that no other user can read yet. Throws what the system throws. */
 export async function openPartial(output: string): Promise<Partial> {
   const path = newPartialPath(output)
-  unfinished.add(path)
+  registerUnfinished(path, () => unlinkSync(path))
   return { path, handle: await open(path, 'wx+', 0o600) }
-}
-
-/** A folder is being made, in parts that are not removed in a moment. */
-export function noteFolder(path: string): void {
-  unfinishedFolders.add(path)
-}
-
-/** The file or folder has its own name, or is gone. */
-export function forgetPartial(path: string): void {
-  unfinished.delete(path)
-  unfinishedFolders.delete(path)
-}
-
-/**
- * Removes every file in the making, in the last moment of this process.
- *
- * @returns what is left: the next run removes it
- */
-export function removeUnfinished(): readonly string[] {
-  const left = [...unfinishedFolders]
-  for (const path of unfinished) {
-    try {
-      unlinkSync(path)
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') left.push(path)
-    }
-  }
-  return left
 }
 
 /** A name for something in the making, beside `output`. */
 export function newPartialPath(output: string): string {
-  announce?.()
-  announce = undefined
   const random = randomBytes(6).toString('hex')
   return join(dirname(output), `${prefixOf(output)}${ownIdentity()}-${random}.partial`)
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import { createFolder, removeStaleFolders } from './folder-output.ts'
+import { forgetUnfinished, inOneGo, registerUnfinished, rememberWritten } from './unfinished.ts'
 
 /** Writes one file of the folder. */
 export type WriteFile = (name: string, content: string | Uint8Array) => Promise<void>
@@ -35,6 +36,7 @@ export async function writeWholeFolder(
   const found = await lstat(path).catch(() => undefined)
   if (found) throw new FileError('EXISTS', `${path} exists`, { hint: 'name a new folder' })
   const folder = await createFolder(path)
+  registerUnfinished(folder.contentPath, () => folder.abortNow())
   try {
     await fill(async (name, content) => {
       try {
@@ -44,9 +46,11 @@ export async function writeWholeFolder(
       }
     })
     await chmod(folder.contentPath, mode)
-    await folder.commit()
+    await inOneGo(() => folder.commit())
+    rememberWritten(path)
   } finally {
     await folder.abort()
+    forgetUnfinished(folder.contentPath)
   }
 }
 

@@ -3,15 +3,24 @@
  * `systemd-analyze verify` of systemd 257 and 262 says of the cases that it leaves open.
  */
 
+import { encodeLatin1 } from '../bytes/latin1.ts'
 import { FormatError } from '../errors.ts'
+import { decodeText } from './release/text.ts'
 
 const FORMAT = 'unit file'
 
 /** Most bytes of a line, and of all lines that a backslash joins; systemd refuses the whole file. */
 export const MAX_LINE = 1024 * 1024
 
+/** What both take for the name of a section: 257 takes an empty one and wildcards too. */
+const SECTION = /^[ !#-&(-)+->@-Z\]-~\x80-\xff]+$/
+/** Sections whose settings are for processes, in units of any type. */
+export const PROCESS_SECTIONS = ['Service', 'Socket', 'Mount', 'Swap']
+const OTHER_TYPES = ['automount', 'device', 'path', 'scope', 'slice', 'target', 'timer']
+
 /** NUL and the lone carriage return end a line too. */
 const LINE_END = /(?:\r\n|\n\r|\n|\r)\0?|\0/g
+const NOT_ASCII = /[\x80-\xff]/
 const COMMENT = /^[ \t]*[#;]/
 const BYTE_ORDER_MARK = '\xef\xbb\xbf'
 
@@ -46,7 +55,8 @@ export interface UnitSection {
  * Headers and settings in the order of the file; all other lines are left out.
  *
  * @param text the bytes of the file as Latin-1: a character is a byte
- * @throws FormatError TOO_LARGE where a line is longer than systemd reads.
+ * @throws FormatError TOO_LARGE where a line is longer than systemd reads; BAD_VALUE for what makes
+ *   it refuse the file: a header that is none, and text that is not UTF-8.
  */
 export function* readUnitFile(text: string): Generator<UnitSection | UnitSetting> {
   let section: string | undefined
@@ -54,8 +64,14 @@ export function* readUnitFile(text: string): Generator<UnitSection | UnitSetting
     const start = skipBlanks(joined, 0)
     const content = withoutBlanksAtEnd(joined)
     if (start >= content.length) continue
+    if (NOT_ASCII.test(joined) && decodeText(encodeLatin1(joined)) === undefined) {
+      throw refuse(line, 'it is not UTF-8')
+    }
     if (content[start] === '[') {
-      section = content.slice(start + 1, content.endsWith(']') ? -1 : undefined)
+      section = content.slice(start + 1, -1)
+      if (!content.endsWith(']') || !SECTION.test(section)) {
+        throw refuse(line, 'it is not the header of a section, [Name]')
+      }
       yield { section, key: undefined, line }
       continue
     }
@@ -146,6 +162,27 @@ function offsetIn(pieces: readonly Piece[], index: number): number {
   }
   const { at, offset } = pieces[from]!
   return offset + index - at
+}
+
+/**
+ * Sections whose settings are for processes, in the unit or drop-in of this path. Its name or that of
+ * its folder tells the type of the unit: `app@.service`, `app.service.d/x.conf`, `service.d/x.conf`.
+ *
+ * @returns undefined where it is not called as units are
+ */
+export function processSectionsOf(path: string): readonly string[] | undefined {
+  const [name = '', folder = ''] = path.split('/').reverse()
+  const isDropIn = name.endsWith('.conf') && folder.endsWith('.d')
+  const unit = isDropIn ? folder.slice(0, -2) : name
+  const type = unit.slice(unit.lastIndexOf('.') + 1)
+  if (!isDropIn && type === unit) return undefined
+  if (OTHER_TYPES.includes(type)) return []
+  const sections = PROCESS_SECTIONS.filter((section) => section.toLowerCase() === type)
+  return sections.length === 0 ? undefined : sections
+}
+
+function refuse(line: number, fact: string): FormatError {
+  return new FormatError(FORMAT, 'BAD_VALUE', `line ${line}: ${fact}, and systemd refuses the file`)
 }
 
 function tooLong(line: number): FormatError {

@@ -6,8 +6,9 @@ export type KeyState = 'old' | 'both' | 'new' | 'neither'
 export type CarrierKind = 'trust' | 'policies' | 'image' | 'credential'
 
 export interface Examined {
-  readonly state: KeyState
-  /** What is worth knowing beside it, or why it is neither. */
+  /** Undefined where what was not to be asked would have to tell it. */
+  readonly state: KeyState | undefined
+  /** What is worth knowing beside it, or why it is neither or cannot be told. */
   readonly note?: string | undefined
   /** What of the old key stays in it, whatever a rotation does. */
   readonly remains?: string | undefined

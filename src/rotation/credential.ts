@@ -19,9 +19,10 @@ import {
   replaceCredentials,
 } from '../formats/credential/credential-file.ts'
 import { decodeCredential } from '../formats/credential/decode.ts'
-import type { CredentialHeaders } from '../formats/credential/headers.ts'
-import { MAX_TEXT } from '../formats/credential/layout.ts'
+import type { CredentialHeaders, TpmSeal } from '../formats/credential/headers.ts'
+import { MAX_TEXT, PARENT_TYPES } from '../formats/credential/layout.ts'
 import { policyDigest } from '../formats/tpm2/policy.ts'
+import { decodeSealedBlob } from '../formats/tpm2/sealed-blob.ts'
 import { serializeParent } from '../formats/tpm2/serialized-parent.ts'
 import type { Carrier, Examined } from './carrier.ts'
 
@@ -62,7 +63,7 @@ export function credentialCarrier(path: string, turn: CredentialTurn): Carrier {
 }
 
 async function readCredentials(path: string): Promise<CredentialFile> {
-  return parseCredentialFile(await readRegularFile(path, { maximum: MAX_TEXT }))
+  return parseCredentialFile(await readRegularFile(path, { maximum: MAX_TEXT }), path)
 }
 
 /** The file goes as a whole: it is old while one of its credentials is. */
@@ -70,12 +71,14 @@ async function examineFile(file: CredentialFile, turn: CredentialTurn): Promise<
   const { credentials } = file
   const found: Examined[] = []
   for (const held of credentials) {
-    const { state, note } = await examine(held, turn)
+    const { state, note } = await examine(held, turn).catch(sayUnasked)
     found.push({ state, note: note && `${placeOf(held)}${note}` })
   }
   const moved = found.filter(({ state }) => state === 'new').length
-  const is = (wanted: Examined['state']) => found.some(({ state }) => state === wanted)
-  const state = is('neither') ? 'neither' : is('old') ? 'old' : 'new'
+  const states = found.map(({ state }) => state)
+  const state = (['neither', undefined, 'old', 'new'] as const).find((each) =>
+    states.includes(each),
+  )
   const notes = [
     ...found.flatMap(({ note }) => note ?? []),
     ...(moved > 0 && state !== 'new'
@@ -84,6 +87,11 @@ async function examineFile(file: CredentialFile, turn: CredentialTurn): Promise<
     ...file.notes,
   ]
   return { state, ...(notes.length > 0 && { note: notes.join('; ') }) }
+}
+
+function sayUnasked(error: unknown): Examined {
+  if (!(error instanceof TpmError) || error.code !== 'NOT_ASKED') throw error
+  return { state: undefined, note: error.message }
 }
 
 function placeOf({ setting }: HeldCredential): string {
@@ -95,7 +103,9 @@ async function examine(held: HeldCredential, turn: CredentialTurn): Promise<Exam
   if (headers.type.scoped) {
     return { state: 'neither', note: 'it belongs to one user: extsign cred rekey moves it' }
   }
-  if (await isNew(held.bytes, headers, turn)) return { state: 'new' }
+  const likeness = await compareWithNew(held.bytes, headers, turn)
+  if (likeness === 'kind') return { state: 'new', note: OF_ITS_KIND }
+  if (likeness === 'new') return { state: 'new' }
   const { acceptNull, ...old } = turn.from
   const opened = await tryOpen(held.bytes, old, acceptNull)
   if (opened instanceof Error) return { state: 'neither', note: opened.message }
@@ -113,30 +123,51 @@ function findOtherName(
   return `it is called '${name}' inside and '${unitName}' in the unit: systemd refuses it`
 }
 
-/** What stands in the clear has to be what we would write, and the new keys have to open it. */
-async function isNew(
+/** The kind that older versions of systemd read does not name the key of the TPM. */
+const OF_ITS_KIND = 'sealed for a TPM, of which it does not say which'
+
+/**
+ * What stands in the clear has to be what we would write, and the new keys have to open it. Where
+ * only a TPM that is elsewhere could do that, the old ones must not.
+ *
+ * @returns `kind` where it is new unless it is for another TPM that the old keys do not include
+ */
+async function compareWithNew(
   credential: Uint8Array,
   headers: CredentialHeaders,
-  { to, withTpm }: CredentialTurn,
-): Promise<boolean> {
-  const { type, tpm2, parent } = headers
-  if (type.host !== (to.host !== undefined) || type.tpm2 !== (withTpm !== undefined)) return false
-  if (withTpm && tpm2) {
-    const fits = await withTpm(async ({ sealer, policy }) => {
-      const pinned =
-        sealer.kind === 'offline' && sealer.parent.template !== 'legacy'
-          ? serializeParent(sealer.parent)
-          : undefined
-      const isSameParent = pinned === undefined || (parent && equalBytes(parent, pinned))
-      return isSameParent && equalBytes(tpm2.policyHash, digestOf(policy))
-    })
-    if (!fits) return false
-    if (to.tpm === undefined) return parent !== undefined
+  { from, to, withTpm }: CredentialTurn,
+): Promise<'new' | 'kind' | 'other'> {
+  const { type, tpm2 } = headers
+  if (type.host !== (to.host !== undefined) || type.tpm2 !== (withTpm !== undefined)) return 'other'
+  const fits = !withTpm || !tpm2 || (await withTpm(async (tpm) => fitsTpm(headers, tpm2, tpm)))
+  if (!fits) return 'other'
+  const { acceptNull, ...old } = from
+  const isElsewhere = type.tpm2 && to.tpm === undefined
+  const isPinned = headers.parent !== undefined
+  if (isElsewhere && isPinned && !type.host) return 'new'
+  const opened = isElsewhere
+    ? await tryOpen(credential, old, acceptNull)
+    : await tryOpen(credential, to, false)
+  const opens = !(opened instanceof Error)
+  if (opens) opened.secret.fill(0)
+  if (opens === isElsewhere) return 'other'
+  return isElsewhere && !isPinned ? 'kind' : 'new'
+}
+
+/** Whether its part for a TPM looks like one that is sealed now. */
+function fitsTpm(
+  { parent }: CredentialHeaders,
+  { blob, parentType, policyHash }: TpmSeal,
+  { sealer, policy }: SealingTpm,
+): boolean {
+  if (!equalBytes(policyHash, digestOf(policy))) return false
+  if (sealer.kind === 'tpm') return true
+  const { template, algorithm } = sealer.parent
+  if (template !== 'legacy') {
+    return parent !== undefined && equalBytes(parent, serializeParent(sealer.parent))
   }
-  const opened = await tryOpen(credential, to, false)
-  if (opened instanceof Error) return false
-  opened.secret.fill(0)
-  return true
+  const isSealedElsewhere = decodeSealedBlob(blob).seed !== undefined
+  return parent === undefined && isSealedElsewhere && PARENT_TYPES[parentType] === algorithm
 }
 
 function digestOf({ bank, literal, publicKey }: TpmPolicy): Uint8Array {
@@ -151,12 +182,12 @@ function digestOf({ bank, literal, publicKey }: TpmPolicy): Uint8Array {
 /** All that carry old keys, or none of them: the file is replaced once. */
 async function sealAnew(locked: LockedFile, turn: CredentialTurn): Promise<void> {
   const examined = await readForReplacing(locked, { maximum: MAX_TEXT })
-  const file = parseCredentialFile(examined.bytes)
+  const file = parseCredentialFile(examined.bytes, locked.name)
   const sealed = new Map<HeldCredential, Uint8Array>()
   for (const held of file.credentials) {
     const { headers } = decodeCredential(held.bytes)
     // Some may be new ones, and another run may have been here since.
-    if (await isNew(held.bytes, headers, turn)) continue
+    if ((await compareWithNew(held.bytes, headers, turn)) !== 'other') continue
     sealed.set(held, await sealOne(held.bytes, turn))
   }
   if (sealed.size > 0) await examined.replace(replaceCredentials(file, sealed))
@@ -213,7 +244,7 @@ async function tryOpen(
   } catch (error) {
     if (error instanceof CredentialError && error.code !== 'BAD_HOST_SECRET') return error
     // The TPM says no to what was sealed by another one, or for another state.
-    if (error instanceof TpmError && error.code !== 'IO') return error
+    if (error instanceof TpmError && error.code !== 'IO' && error.code !== 'NOT_ASKED') return error
     throw error
   }
 }

@@ -15,7 +15,7 @@ export interface PlannedCarrier {
   readonly carrier: Carrier
   readonly kind: CarrierKind
   readonly path: string
-  /** Undefined where it could not be told. */
+  /** Undefined where it could not be told: `error` says what failed, `note` what was not asked. */
   readonly state: KeyState | undefined
   readonly note: string | undefined
   readonly remains: string | undefined

@@ -91,6 +91,12 @@ test('keeps times to the microsecond, and what has expired expired', async () =>
   expect(JSON.parse(stdout)).toMatchObject({ notAfter: '1970-01-01T00:00:02.999Z' })
 })
 
+test('keeps the last moment that there is', async () => {
+  await seal('last', ['--not-after=@18446744073708s 1551614us'])
+  expect((await rekey()).code).toBe(0)
+  expect((await open('to/last')).notAfter).toBe('@18446744073709')
+})
+
 test('keeps those of users with their users', async () => {
   const user = ['--uid=1000', '--user-name=lea']
   await seal('of-lea', [...user, '--machine-id', OLD])

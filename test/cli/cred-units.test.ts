@@ -38,6 +38,60 @@ const around = (path: string) =>
 const open = (path: string, secret: string, ...args: string[]) =>
   run('decrypt', '--host-secret', secret, ...args, path)
 
+describe('a folder with units that have no credentials', () => {
+  const NONE = [
+    '[Service]\nRestart=always\n',
+    '# nothing\n',
+    '[Socket]\nSetCredentialEncrypted=a:AAAA\n',
+  ]
+  const names = ['none.service', 'none.service.d.conf.service', 'ignored.service']
+
+  beforeAll(async () => {
+    mkdirSync(at('with-none'))
+    for (const [index, name] of names.entries())
+      writeFileSync(at(`with-none/${name}`), NONE[index]!)
+    writeFileSync(at('with-none/app.service'), `[Service]\n${await seal('db')}`)
+  })
+
+  test('is rekeyed past them, and they are copied', async () => {
+    const keys = ['--old-host-secret', OLD, '--host-secret', NEW]
+    const { code, stdout, stderr } = await run(
+      'rekey',
+      ...keys,
+      at('with-none'),
+      at('with-none-new'),
+    )
+    expect([code, stdout]).toEqual([0, `1 credential sealed into ${at('with-none-new')}\n`])
+    for (const name of names) {
+      expect(stderr).toContain(`${at(`with-none/${name}`)}: no credential is in this unit: `)
+      expect(readFileSync(at(`with-none-new/${name}`))).toEqual(
+        readFileSync(at(`with-none/${name}`)),
+      )
+    }
+    expect(stderr).toContain(
+      'systemd ignores SetCredentialEncrypted= in [Socket]; it goes into [Service]',
+    )
+    expect((await open(at('with-none-new/app.service'), NEW)).stdout).toBe('hunter2')
+  })
+
+  test('is rotated past them, but not where one is named', async () => {
+    const rotate = (...files: string[]) => {
+      const plan = { files, 'old-host-secret': OLD, 'host-secret': NEW }
+      writeFileSync(at('plan.json'), JSON.stringify({ credentials: [plan] }))
+      return extsign(['rotate', at('plan.json')])
+    }
+    const named = await rotate(at('with-none'), at('with-none/none.service'))
+    expect(named.code).toBe(1)
+    expect(named.stdout).toContain('none.service: cannot be told; credential: no credential is in')
+    const { code, stdout, stderr } = await rotate(at('with-none'))
+    expect([code, stdout]).toEqual([0, '0 steps done\n'])
+    for (const name of names) {
+      expect(stderr).toContain(`${at(`with-none/${name}`)}: no credential is in this unit`)
+    }
+    expect((await open(at('with-none/app.service'), NEW)).stdout).toBe('hunter2')
+  })
+})
+
 describe('decrypt opens', () => {
   test('the only one of a unit, by the name that it has there', async () => {
     expect(await open(at('units/app.service'), OLD)).toMatchObject({ code: 0, stdout: 'hunter2' })

@@ -45,6 +45,7 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
     random: (size) => new Uint8Array(randomBytes(size)),
     interrupts: () =>
       options.interrupted ? AbortSignal.abort() : (options.signal ?? new AbortController().signal),
+    saysEnd: () => undefined,
     readInput: async (maximum) => {
       const input = options.input ?? new Uint8Array(0)
       return input.length > maximum ? undefined : input.slice()

@@ -51,7 +51,7 @@ test('parts of seconds are kept', () => {
   // The micro sign and the Greek letter.
   expect(parseTime('+1\u00b5s', NOW)).toBe(NOW + 1n)
   expect(parseTime('+1\u03bcs', NOW)).toBe(NOW + 1n)
-  expect(parseTime('@18446744073709.551614', NOW)).toBe(LAST_TIME)
+  expect(parseTime('@18446744073708s 1551614us', NOW)).toBe(LAST_TIME)
   expect(parseTime('now', NOW)).toBe(NOW)
 })
 
@@ -79,6 +79,16 @@ test.each([
   '@-1',
   // The number that means no time, and what would begin again at 1970.
   '@18446744073709.551615',
+  '@18446744073708s 1551615us',
+  // What systemd does not let a number and its unit lead to, though 64 bits would hold it.
+  '@18446744073709.551614',
+  '@18446744073709',
+  '@9223372036854775808us',
+  '@584542y',
+  '@1.5.5',
+  '2027-01-01 12:00+0200',
+  '2027-01-01 UTC ',
+  '@1\u00a0s',
   '@18446744073710',
   '@18446744075509',
   '@999999999999999',

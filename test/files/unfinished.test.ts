@@ -2,14 +2,15 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createOutput } from '../../src/files/output.ts'
-import { beforeFirstPartial, openPartial, removeUnfinished } from '../../src/files/partial.ts'
+import { openPartial } from '../../src/files/partial.ts'
+import { beforeFirstUnfinished, removeUnfinished } from '../../src/files/unfinished.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const folder = temporaryFolder()
 
 test('a sudden end is told of before there is something to remove, and removes only that', async () => {
   const seen: string[][] = []
-  beforeFirstPartial(() => seen.push(readdirSync(folder)))
+  beforeFirstUnfinished(() => seen.push(readdirSync(folder)))
   const finished = await createOutput(join(folder, 'finished'))
   expect(seen).toEqual([[]])
   await finished.commit()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MAX_LINE, readUnitFile } from '../../src/formats/unit-file.ts'
+import { MAX_LINE, processSectionsOf, readUnitFile } from '../../src/formats/unit-file.ts'
 
 /** `line section key=value` of each setting; found to be what systemd 257 and 262 read. */
 const read = (text: string) =>
@@ -30,7 +30,7 @@ test.each([
   ['a byte order mark', '\xef\xbb\xbf[A]\nx=1', ['1 [A]', '2 A x=1']],
   ['one in a later line', '[A]\n\xef\xbb\xbfx=1', ['1 [A]', '2 A x=1']],
   ['one in front of a comment, which makes it none', '\xef\xbb\xbf# x \\\n[A]', []],
-  ['white space that is none to systemd', '\x0cx=1\xa0', ['1 undefined \x0cx=1\xa0']],
+  ['white space that is none to systemd', '\x0cx=1\xc2\xa0', ['1 undefined \x0cx=1\xc2\xa0']],
   ['a setting without a value', 'x=\ny', ['1 undefined x=']],
 ])('%s', (what, text, expected) => {
   const found = read(text)
@@ -56,6 +56,61 @@ test('refuses lines that systemd does not read, alone or joined', () => {
   const joined = `y=1\n${longest.slice(0, -1)}\\\n`
   expect(read(`${joined}b`)).toHaveLength(2)
   expect(() => read(`${joined}bb`)).toThrow('line 2 has more')
+})
+
+test.each([
+  '[A]junk',
+  '[A',
+  '[',
+  '[]',
+  '[A] # x',
+  'x=1\n[A',
+  '[a"b]',
+  "[a'b]",
+  '[a\\b]',
+  '[a*b]',
+  '[a?]',
+  '[[a]]',
+  '[a\tb]',
+  '[a\x7f]',
+  '[a]\\\n[b]',
+])('refuses the header in %j', (text) => {
+  expect(() => read(text)).toThrow(
+    /line \d: it is not the header of a section, \[Name\], and systemd refu/,
+  )
+})
+
+test.each(['[ A ]', '[a]b]', '[a{b}]', '[a/b=c]', '[\xc3\xa9]', '[A] \t', '[ ]'])(
+  'takes the header %j',
+  (text) => expect(read(text)).toHaveLength(1),
+)
+
+test.each(['x=\xe9', '\xe9', 'x=1\n[\xe9]', 'x=\xef\xbf\xbe', 'x=\xed\xa0\x80'])(
+  'refuses %j, which is not UTF-8 to systemd',
+  (text) => {
+    expect(() => read(text)).toThrow('it is not UTF-8, and systemd refuses the file')
+    expect(read(`# ${text.split('\n')[0]}`)).toEqual([])
+  },
+)
+
+test.each([
+  ['/etc/systemd/system/app.service', ['Service']],
+  ['app@x.service', ['Service']],
+  ['app.service.d/10-x.conf', ['Service']],
+  ['service.d/x.conf', ['Service']],
+  ['app-.socket.d/x.conf', ['Socket']],
+  ['x.mount', ['Mount']],
+  ['x.swap', ['Swap']],
+  ['x.timer', []],
+  ['x.slice.d/x.conf', []],
+  ['sealed/x.conf', undefined],
+  ['x.conf', undefined],
+  ['service', undefined],
+  ['db.cred', undefined],
+  ['db', undefined],
+  ['-', undefined],
+])('%s has its processes in %j', (path, sections) => {
+  expect(processSectionsOf(path)).toEqual(sections)
 })
 
 test('takes no longer for many blanks or many lines', () => {

@@ -4,6 +4,7 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { parseCredentialFile } from '../../src/formats/credential/credential-file.ts'
+import { processSectionsOf } from '../../src/formats/unit-file.ts'
 import { extsign } from '../support/extsign.ts'
 import { GENERATIONS, runInTree } from '../support/reference-trees.ts'
 import { systemdCredsOutput } from '../support/systemd-creds.ts'
@@ -52,6 +53,17 @@ const UNITS: readonly (readonly [string, string, string, string])[] = [
   ['empty', `${HEAD}${SET}\n`, '', 'it has no SetCredentialEncrypted='],
   ['section', `[Unit]\n${SET}a:${B}\n${HEAD}`, 'in section [Unit]', 'systemd ignores'],
   ['no-section', `${SET}a:${B}\n${HEAD}`, 'outside of section', 'systemd ignores'],
+  ['junk', `[Service]junk\n${SET}a:${B}\n`, FAILED, 'not the header of a section'],
+  ['not-closed', `${HEAD}${SET}a:${B}\n[Foo\n`, FAILED, 'not the header of a section'],
+  ['tab', `${HEAD}[\t]\n`, FAILED, 'not the header of a section'],
+  ['quote', `${HEAD}[a"b]\n${SET}a:${B}\n`, FAILED, 'not the header of a section'],
+  ['backslash', `${HEAD}[a\\b]\n${SET}a:${B}\n`, FAILED, 'not the header of a section'],
+  ['latin-1', `${HEAD}x=\xe9\n${SET}a:${B}\n`, FAILED, 'it is not UTF-8'],
+  ['noncharacter', `${HEAD}x=\xef\xbf\xbe\n${SET}a:${B}\n`, FAILED, 'it is not UTF-8'],
+  ['latin-1-comment', `${HEAD}# \xe9\n${SET}a:${B}\n`, '', ''],
+  ['other-type', `${HEAD}[Socket]\n${SET}a/:${B}\n`, "section 'Socket'", 'it goes into [Service]'],
+  ['spaces', `${HEAD}[ Service ]\n${SET}a/:${B}\n`, "section ' Service '", 'systemd ignores'],
+  ['back', `${HEAD}[Foo]\n[Service]\n${SET}a/:${B}\n`, NAME('a/'), "'a/' cannot be"],
   ['long-line', `${HEAD}${SET}a:${'QUJD'.repeat(262_144)}\n`, FAILED, 'more than 1048576 bytes'],
   [
     'long-lines',
@@ -81,9 +93,41 @@ describe.runIf(ready).each(GENERATIONS)('%s', (_, tree) => {
     for (const [name, text, theirs, ours] of UNITS) {
       if (theirs === '') expect(verdict(name), name).not.toMatch(/redential|yntax/)
       else expect(verdict(name), name).toContain(theirs)
-      const read = () => parseCredentialFile(Buffer.from(text, 'latin1'))
+      const read = () => parseCredentialFile(Buffer.from(text, 'latin1'), `${name}.service`)
       if (ours === '') expect(read().credentials, name).toHaveLength(1)
       else expect(read, name).toThrow(ours)
+    }
+  })
+
+  test('takes headers that the other generation refuses, and extsign with it', () => {
+    mkdirSync(at('headers'))
+    const headers = ['[]', '[a*b]', '[a?b]', '[[a]]']
+    for (const [index, header] of headers.entries()) {
+      writeFileSync(at(`headers/${index}.service`), `${HEAD}${header}\n`)
+      expect(() => parseCredentialFile(Buffer.from(`${HEAD}${header}\n`))).toThrow('not the header')
+    }
+    const units = headers.map((_, index) => at(`headers/${index}.service`))
+    const { stderr } = runInTree(tree, folder, 'systemd-analyze', ['verify', '--man=no', ...units])
+    const refused = stderr.match(/service failed to load properly/g) ?? []
+    expect(refused).toHaveLength(tree === 'sid' ? headers.length : 0)
+  })
+
+  test('looks into the section of the type of the unit', () => {
+    mkdirSync(at('types'))
+    const types = ['service', 'socket', 'mount', 'swap', 'slice', 'target']
+    const sections = ['Service', 'Socket', 'Mount', 'Swap']
+    const text = sections.map((section) => `[${section}]\n${SET}a/${section}:${B}\n`).join('')
+    for (const type of types) {
+      writeFileSync(at(`types/${type}-x.${type}`), text)
+      const { stderr } = runInTree(tree, folder, 'systemd-analyze', [
+        'verify',
+        '--man=no',
+        at(`types/${type}-x.${type}`),
+      ])
+      const found = [...stderr.matchAll(/Credential name "a\/(\w+)" not valid/g)].map(
+        ([, name]) => name,
+      )
+      expect(processSectionsOf(`${type}-x.${type}`)).toEqual(found)
     }
   })
 

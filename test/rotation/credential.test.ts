@@ -11,12 +11,22 @@ import {
   formatUnitSetting,
   parseCredentialText,
 } from '../../src/formats/credential/text.ts'
-import { parseStorageKey } from '../../src/formats/tpm2/storage-key.ts'
+import {
+  parseStorageKey,
+  storageKeyOf,
+  storageKeyTemplate,
+} from '../../src/formats/tpm2/storage-key.ts'
 import { type CredentialTurn, credentialCarrier } from '../../src/rotation/credential.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const parent = temporaryFolder()
 const random = (size: number) => new Uint8Array(randomBytes(size))
+/** {@link random} that keeps what it gives out: the first 32 bytes are what a TPM part holds. */
+const keeping = (kept: Uint8Array[]) => (size: number) => {
+  const bytes = random(size)
+  kept.push(Uint8Array.from(bytes))
+  return bytes
+}
 const [oldHost, newHost] = [random(64), random(64)]
 const SECRET = Buffer.from('hunter2')
 const TIMES = { timestamp: 1_000_001n, notAfter: 2_000_003n }
@@ -210,5 +220,53 @@ describe('for a TPM that is somewhere else', () => {
     const { state, note } = await carrierOf(path, other()).examine()
     expect(state).toBe('neither')
     expect(note).toContain('needs the TPM it was sealed for')
+  })
+
+  describe('with a key of the kind that credentials do not name', () => {
+    const legacyKey = () => {
+      const { attributes } = storageKeyTemplate('legacy', 'ecc')
+      return storageKeyOf({ ...storageKey().area, attributes })
+    }
+    const key = policyKey()
+
+    test('is new after it was moved, and not moved again', async () => {
+      const path = write()
+      const turn = target(key, legacyKey())
+      expect(await carrierOf(path, turn).examine()).toEqual({ state: 'old' })
+      await carrierOf(path, turn).move('new')
+      const moved = readFileSync(path)
+      const note = 'sealed for a TPM, of which it does not say which'
+      expect(await carrierOf(path, turn).examine()).toEqual({ state: 'new', note })
+      await carrierOf(path, turn).move('new')
+      expect(readFileSync(path)).toEqual(moved)
+    })
+
+    test('is old while the old TPM opens it', async () => {
+      const path = write()
+      const old = target(key, legacyKey())
+      const parts: Uint8Array[] = []
+      await carrierOf(path, { ...old, random: keeping(parts) }).move('new')
+      const tpm = async () => new Uint8Array(parts.find(({ length }) => length === 32)!)
+      const turn = { ...target(key, legacyKey()), from: { ...old.from, tpm } }
+      expect(await carrierOf(path, turn).examine()).toEqual({ state: 'old' })
+      await carrierOf(path, turn).move('new')
+      expect((await carrierOf(path, turn).examine()).state).toBe('new')
+    })
+  })
+
+  test('is old while its host is, whatever TPM it names', async () => {
+    const path = write()
+    const key = policyKey()
+    const both = (host: Uint8Array): CredentialTurn => ({
+      ...target(key),
+      to: { host: async () => host },
+    })
+    const parts: Uint8Array[] = []
+    await carrierOf(path, { ...both(oldHost), random: keeping(parts) }).move('new')
+    const tpm = async () => new Uint8Array(parts.find(({ length }) => length === 32)!)
+    const turn = { ...both(newHost), from: { ...hosts.from, tpm } }
+    expect(await carrierOf(path, turn).examine()).toEqual({ state: 'old' })
+    await carrierOf(path, turn).move('new')
+    expect(await carrierOf(path, turn).examine()).toEqual({ state: 'new' })
   })
 })

@@ -109,7 +109,7 @@ type Values = ValuesOf<typeof decryptArguments>
 async function open(values: Values, context: Context): Promise<OpenedCredential> {
   const scope = await resolveScope(values)
   const { input, name } = values
-  const file = parseCredentialFile(await readCredentialFile(input, context))
+  const file = parseCredentialFile(await readCredentialFile(input, context), input)
   const { bytes, setting } = pickCredential(file, nameOfInput(input), name)
   const checksTime = environmentVariable(context, 'SYSTEMD_CREDENTIAL_VALIDATE_NOT_AFTER') !== '0'
   let forget = () => {}

@@ -43,7 +43,7 @@ export const credInspect = defineCommand({
 })
 
 async function inspect(text: Uint8Array, file: string) {
-  const { credentials, notes } = parseCredentialFile(text)
+  const { credentials, notes } = parseCredentialFile(text, file)
   const inspections = credentials.map(({ bytes, setting }) => ({
     file,
     ...(setting && {

@@ -6,9 +6,10 @@ import { CredentialError } from '../../errors.ts'
 import { readSmallFile } from '../../files/text.ts'
 import { listFiles, writeWholeFolder } from '../../files/whole-folder.ts'
 import {
+  findCredentials,
   type HeldCredential,
-  parseCredentialFile,
   replaceCredentials,
+  sayNone,
 } from '../../formats/credential/credential-file.ts'
 import { decodeCredential } from '../../formats/credential/decode.ts'
 import type { Scope } from '../../formats/credential/keys.ts'
@@ -65,7 +66,8 @@ export const credRekey = defineCommand({
           const tools = { old, load: keys.load, context }
           const done = await rekeyFile(join(from, name), join(to, name), values, tools)
           await write(name, done.content)
-          sealed.push(...done.sealed)
+          for (const each of done.sealed) sealed.push(each)
+          if (done.warning !== undefined) printWarnings([done.warning], context.stderr)
         }
       })
     } finally {
@@ -107,7 +109,11 @@ interface Sealed {
 /** The content of a file with all of its credentials sealed anew. */
 async function rekeyFile(path: string, output: string, values: Values, tools: Tools) {
   try {
-    const file = parseCredentialFile(await readSmallFile(path, { maximum: MAX_TEXT }))
+    const content = await readSmallFile(path, { maximum: MAX_TEXT })
+    const file = findCredentials(content, path)
+    if (file.credentials.length === 0) {
+      return { content, sealed: [], warning: `${path}: ${sayNone(file)}; it is copied as it is` }
+    }
     const replaced = new Map<HeldCredential, Uint8Array>()
     const sealed: Sealed[] = []
     for (const held of file.credentials) {
@@ -120,7 +126,7 @@ async function rekeyFile(path: string, output: string, values: Values, tools: To
         warnings: [...done.warnings, ...(sealed.length === 0 ? file.notes : [])],
       })
     }
-    return { content: replaceCredentials(file, replaced), sealed }
+    return { content: replaceCredentials(file, replaced), sealed, warning: undefined }
   } catch (error) {
     throw about(path, error)
   }
@@ -191,10 +197,15 @@ async function oldScope(values: Values, old: OldKeys): Promise<Scope | undefined
   return scope && machineId && { ...scope, machineId }
 }
 
-/** As `parseTime` reads it, to the microsecond. */
+/** Whole seconds that a text may say; the last moments are some more microseconds. */
+const MAX_SECONDS = 18_446_744_073_708n
+
+/** As `parseTime` reads it, to the microsecond, up to the last of them. */
 function timeText(time: Microseconds | undefined): string | undefined {
   if (time === undefined) return undefined
-  return `@${time / 1_000_000n}.${`${time % 1_000_000n}`.padStart(6, '0')}`
+  const wanted = time / 1_000_000n
+  const seconds = wanted < MAX_SECONDS ? wanted : MAX_SECONDS
+  return `@${seconds}s ${time - seconds * 1_000_000n}us`
 }
 
 /** Which of the many it is. */

@@ -55,6 +55,7 @@ export const keysNew = defineCommand({
     'extsign keys new --passphrase-file /run/secrets/passphrase',
   ],
   async run({ passphraseFile, ...values }, context) {
+    context.saysEnd()
     const passphrase =
       passphraseFile === undefined ? undefined : await readPassphraseFile(passphraseFile)
     printWarnings(passphrase?.warnings ?? [], context.stderr)

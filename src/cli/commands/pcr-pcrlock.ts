@@ -49,6 +49,7 @@ export const pcrPcrlock = defineCommand({
     const { uki, esp, stubVersion, bank, output, force, json } = values
     if (uki === undefined) throw new UsageError('--uki is missing')
     if (output === undefined) throw new UsageError('--output is missing')
+    context.saysEnd()
     const request = await readBootRequest(values)
     const banks = bank.length === 0 ? undefined : [...new Set(bank)]
     const files = await pcrlockFiles({ uki, esp, stubVersion, banks, ...request }).catch(blame(uki))

@@ -57,7 +57,7 @@ export const rotate = defineCommand({
     }
     const file = await readPlan(values.plan)
     if (!values.allowCommands) sayOutlets(findOutlets(file), values, context)
-    const { carriers, forget } = await loadCarriers(file, context, values.allowCommands)
+    const { carriers, forget } = await loadCarriers(file, context, !values.check && !values.dryRun)
     try {
       const plan = await planRotation({ carriers, keepOld: !values.finish })
       if (values.check) return check(plan, values, context)
@@ -106,9 +106,11 @@ function check(plan: RotationPlan, { json, quiet }: Values, context: Context): n
     const { length } = plan.carriers
     const last =
       old.length === 0
-        ? `nothing of ${length} carries the old key\n`
-        : `${old.length} of ${length} carry the old key\n`
-    context.stdout.write([...plan.carriers.map(formatCarrier), last].join(''))
+        ? `nothing of ${length} carries the old key`
+        : `${old.length} of ${length} carry the old key`
+    context.stdout.write(
+      [...plan.carriers.map(formatCarrier), `${last}${sayUnknown(plan)}\n`].join(''),
+    )
   }
   return old.length + troubles.length === 0 ? ExitCode.done : ExitCode.wanting
 }
@@ -127,18 +129,24 @@ function print(
   }
 }
 
-function summarize({ steps }: RotationPlan, results: readonly StepResult[] | undefined): string {
+function summarize(plan: RotationPlan, results: readonly StepResult[] | undefined): string {
   const count = (number: number) => `${number} ${number === 1 ? 'step' : 'steps'}`
-  if (results === undefined) return `${count(steps.length)} to do\n`
+  if (results === undefined) return `${count(plan.steps.length)} to do${sayUnknown(plan)}\n`
   const done = results.filter(({ outcome }) => outcome === 'done').length
   const failed = results.length - done
   return failed === 0 ? `${count(done)} done\n` : `${count(done)} done, ${failed} not\n`
 }
 
+/** Of how many files it is not known what they carry. */
+function sayUnknown({ carriers }: RotationPlan): string {
+  const { length } = carriers.filter(({ state }) => state === undefined)
+  return length === 0 ? '' : `, ${length} cannot be told`
+}
+
 /** A file that failed is worse than one that is none of ours. */
 function rate(plan: RotationPlan, results: readonly StepResult[] | undefined): number {
   const isFailed =
-    plan.carriers.some(({ state }) => state === undefined) ||
+    plan.carriers.some(({ error }) => error !== undefined) ||
     results?.some(({ outcome }) => outcome === 'failed')
   if (isFailed) return ExitCode.failed
   const isWanting =

@@ -57,6 +57,8 @@ export const trustEnroll = defineCommand({
   ],
   async run(values, context) {
     const { folder, owner, json } = values
+    // Another source may keep the process waiting.
+    if ((values.privateKeySource ?? 'file') === 'file') context.saysEnd()
     const time = signingTime(values.timestamp, context)
     const db = await loadCertificates(values.certificates)
     const { enrollment, warnings } = await sign({ ...values, time, db, owner }, context)

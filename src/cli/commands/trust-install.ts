@@ -44,6 +44,7 @@ export const trustInstall = defineCommand({
         hint: '--root / installs on this machine',
       })
     }
+    context.saysEnd()
     const installed = await installCertificates({
       certificates,
       root,

@@ -2,8 +2,12 @@
 
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ExtsignError } from '../../errors.ts'
 import { toFileError } from '../../files/errno.ts'
+import { readRegularFile } from '../../files/text.ts'
 import { listFiles } from '../../files/whole-folder.ts'
+import { findCredentials, sayNone } from '../../formats/credential/credential-file.ts'
+import { MAX_TEXT } from '../../formats/credential/layout.ts'
 import { loadCertificate } from '../../keys/certificate.ts'
 import type { Carrier } from '../../rotation/carrier.ts'
 import { imageCarrier } from '../../rotation/image.ts'
@@ -27,13 +31,13 @@ export interface LoadedCarriers {
 /**
  * In the order in which they are moved.
  *
- * @param allowCommands whether TPMs behind sockets are asked; signers are used by a run only
+ * @param asksTpm whether TPMs are asked; without it what needs one cannot be told
  * @throws UsageError, KeyError, FileError
  */
 export async function loadCarriers(
   plan: PlanFile,
   context: Context,
-  allowCommands: boolean,
+  asksTpm: boolean,
 ): Promise<LoadedCarriers> {
   const closing: Closing[] = []
   const carriers: Carrier[] = []
@@ -44,8 +48,9 @@ export async function loadCarriers(
     for (const carrier of await policyCarriers(table, context, closing)) carriers.push(carrier)
   }
   for (const { place, values } of plan.credentials) {
-    const paths = await findFiles(values.files, place, () => true)
-    const loading = { context, closing, allowCommands }
+    const found = await findFiles(values.files, place, () => true)
+    const paths = await withCredentials(found, values.files, context)
+    const loading = { context, closing, asksTpm }
     for (const carrier of credentialCarriers(paths, { place, values }, loading)) {
       carriers.push(carrier)
     }
@@ -124,6 +129,33 @@ async function findFiles(
     for (const name of inside ?? []) found.push(join(path, name))
   }
   return found
+}
+
+/** Without the units of a folder that have no credentials; a file that is named has to have some. */
+async function withCredentials(
+  found: readonly string[],
+  named: readonly string[],
+  context: Context,
+): Promise<readonly string[]> {
+  const paths: string[] = []
+  for (const path of found) {
+    const none = named.includes(path) ? undefined : await findNone(path)
+    if (none === undefined) paths.push(path)
+    else printWarnings([`${path}: ${none}; it is left as it is`], context.stderr)
+  }
+  return paths
+}
+
+/** Why a unit has no credentials; undefined for one that has, and for what cannot be read. */
+async function findNone(path: string): Promise<string | undefined> {
+  try {
+    const content = await readRegularFile(path, { maximum: MAX_TEXT })
+    const file = findCredentials(content, path)
+    return file.credentials.length === 0 ? sayNone(file) : undefined
+  } catch (error) {
+    if (!(error instanceof ExtsignError)) throw error
+    return undefined
+  }
 }
 
 function missing(place: string, field: string): UsageError {

@@ -2,13 +2,13 @@
 
 import { readHostSecret } from '../../credentials/host-secret.ts'
 import { unsealTpmPart } from '../../credentials/tpm-part.ts'
+import { TpmError } from '../../errors.ts'
 import type { CredentialHeaders } from '../../formats/credential/headers.ts'
 import type { Carrier } from '../../rotation/carrier.ts'
 import { type CredentialTurn, credentialCarrier } from '../../rotation/credential.ts'
 import type { Context } from '../context.ts'
 import { loadPolicy, loadSealer, namesTpm, openDevice, readSignatures } from '../credential/tpm.ts'
 import { UsageError } from '../errors.ts'
-import { notAllowed, outletOfTpm } from '../outlets.ts'
 import { type Closing, once } from './once.ts'
 import type { PlanTable } from './read-plan.ts'
 import type { credentialFields } from './tables.ts'
@@ -16,19 +16,19 @@ import type { credentialFields } from './tables.ts'
 interface CredentialTools {
   readonly context: Context
   readonly closing: Closing[]
-  /** Whether TPMs behind sockets are asked; else a credential that needs one cannot be told. */
-  readonly allowCommands: boolean
+  /** Whether TPMs are asked; else a credential that needs one cannot be told. */
+  readonly asksTpm: boolean
 }
 
 /** @throws UsageError where the table does not say with what to seal. */
 export function credentialCarriers(
   paths: readonly string[],
   { place, values }: PlanTable<typeof credentialFields>,
-  { context, closing, allowCommands }: CredentialTools,
+  { context, closing, asksTpm }: CredentialTools,
 ): readonly Carrier[] {
-  const assertAllowed = (device: string | undefined) => {
-    const outlet = allowCommands ? undefined : outletOfTpm(device)
-    if (outlet !== undefined) throw notAllowed(place, outlet)
+  const assertAsked = (device: string) => {
+    if (asksTpm) return
+    throw new TpmError('NOT_ASKED', `it needs the TPM '${device}', which only a run asks`)
   }
   const { hostSecret, tpmDevice, tpmSignature, allowNull } = values
   if (hostSecret === undefined && !namesTpm(values)) {
@@ -39,13 +39,13 @@ export function credentialCarriers(
   const turn: CredentialTurn = {
     from: {
       host: hostOf(values.oldHostSecret, closing),
-      tpm: tpmOf(values.oldTpmDevice, values.oldTpmSignature, assertAllowed),
+      tpm: tpmOf(values.oldTpmDevice, values.oldTpmSignature, assertAsked),
       acceptNull: allowNull,
     },
-    to: { host: hostOf(hostSecret, closing), tpm: tpmOf(tpmDevice, tpmSignature, assertAllowed) },
+    to: { host: hostOf(hostSecret, closing), tpm: tpmOf(tpmDevice, tpmSignature, assertAsked) },
     withTpm: namesTpm(values)
       ? async (use) => {
-          assertAllowed(tpmDevice)
+          if (tpmDevice !== undefined) assertAsked(tpmDevice)
           const { sealer, close } = await loadSealer(values, undefined)
           try {
             const wantsKey = values.tpmPublicKey === undefined ? 'no' : 'yes'
@@ -73,11 +73,11 @@ function hostOf(path: string | undefined, closing: Closing[]) {
 function tpmOf(
   device: string | undefined,
   signatures: string | undefined,
-  assertAllowed: (device: string) => void,
+  assertAsked: (device: string) => void,
 ) {
   if (device === undefined) return undefined
   return async (headers: CredentialHeaders) => {
-    assertAllowed(device)
+    assertAsked(device)
     const tpm = await openDevice(device)
     try {
       return await unsealTpmPart(headers, tpm, () => readSignatures(signatures))

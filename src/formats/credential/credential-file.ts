@@ -7,6 +7,7 @@ import { fromBase64, toBase64 } from '../../bytes/base64.ts'
 import { equalBytes } from '../../bytes/equal.ts'
 import { decodeLatin1, encodeLatin1 } from '../../bytes/latin1.ts'
 import { FormatError } from '../../errors.ts'
+import { processSectionsOf } from '../unit-file.ts'
 import { FORMAT, MAX_TEXT } from './layout.ts'
 import { type Run, refill } from './refill.ts'
 import { readUnitCredentials } from './unit-setting.ts'
@@ -35,38 +36,67 @@ export interface CredentialSetting {
 export interface CredentialFile {
   /** A character is a byte. */
   readonly text: string
-  /** At least one. */
+  /** Empty only for a unit. */
   readonly credentials: readonly HeldCredential[]
   /** Settings in it that systemd ignores; they are left as they are. */
   readonly notes: readonly string[]
+  /** Where systemd looks for them, as {@link readUnitCredentials} is told. */
+  readonly sections: readonly string[] | undefined
 }
 
 /**
- * Finds the credentials of a file.
+ * Finds the credentials of a file, at least one.
  *
+ * @param path by which systemd knows what a unit is for
  * @throws FormatError where there is none, or one that systemd would not read.
  */
-export function parseCredentialFile(file: Uint8Array): CredentialFile {
+export function parseCredentialFile(file: Uint8Array, path = ''): CredentialFile {
+  const found = findCredentials(file, path)
+  if (found.credentials.length > 0) return found
+  throw new FormatError(FORMAT, 'BAD_VALUE', sayNone(found))
+}
+
+/** What a unit in which {@link findCredentials} has found none is told. */
+export function sayNone({ notes }: CredentialFile): string {
+  return `no credential is in this unit: ${notes[0] ?? 'it has no SetCredentialEncrypted='}`
+}
+
+/** {@link parseCredentialFile}, but a unit may have no credentials. */
+export function findCredentials(file: Uint8Array, path = ''): CredentialFile {
+  return readCredentials(file, processSectionsOf(path))
+}
+
+const LOOKS_LIKE_UNIT = /^[ \t]*\[|SetCredentialEncrypted/m
+const NO_UNIT = { isUnit: false, credentials: [], notes: [] }
+
+function readCredentials(
+  file: Uint8Array,
+  sections: readonly string[] | undefined,
+): CredentialFile {
   if (file.length > MAX_TEXT) {
     throw new FormatError(FORMAT, 'TOO_LARGE', `${file.length} bytes of text, at most ${MAX_TEXT}`)
   }
   const text = decodeLatin1(file)
   const strange = text.search(/[^A-Za-z0-9+/= \t\r\n]/)
-  if (strange < 0) return { text, credentials: [readBare(text)], notes: [] }
-  const { isUnit, credentials, notes } = readUnitCredentials(text)
+  const isEmptyUnit = sections !== undefined && !/[^ \t\r\n]/.test(text)
+  if (strange < 0 && !isEmptyUnit) {
+    return { text, credentials: [readBare(text)], notes: [], sections }
+  }
+  // A secret by mistake is none that systemd would refuse as a unit.
+  const looksLikeUnit = sections !== undefined || LOOKS_LIKE_UNIT.test(text)
+  const { isUnit, credentials, notes } = looksLikeUnit
+    ? readUnitCredentials(text, sections)
+    : NO_UNIT
   if (!isUnit) {
     throw new FormatError(FORMAT, 'BAD_VALUE', 'text is not base64', {
       offset: strange,
       hint: 'encrypted credentials are base64 text; is this a plain secret?',
     })
   }
-  if (credentials.length === 0) {
-    const why = notes[0] === undefined ? 'it has no SetCredentialEncrypted=' : notes[0]
-    throw new FormatError(FORMAT, 'BAD_VALUE', `no credential is in this unit: ${why}`)
-  }
   return {
     text,
     notes,
+    sections,
     credentials: credentials.map(({ bytes, runs, ...setting }) => ({ bytes, runs, setting })),
   }
 }
@@ -107,10 +137,10 @@ export function replaceCredentials(
 
 function assertReadBack(
   result: Uint8Array,
-  { credentials }: CredentialFile,
+  { credentials, sections }: CredentialFile,
   replaced: ReadonlyMap<HeldCredential, Uint8Array>,
 ): void {
-  const read = parseCredentialFile(result).credentials
+  const read = readCredentials(result, sections).credentials
   const isSame =
     read.length === credentials.length &&
     credentials.every((held, index) => {

@@ -5,13 +5,11 @@
 
 import { fromBase64 } from '../../bytes/base64.ts'
 import { FormatError } from '../../errors.ts'
-import { readUnitFile, type UnitSetting } from '../unit-file.ts'
+import { PROCESS_SECTIONS, readUnitFile, type UnitSetting } from '../unit-file.ts'
 import { FORMAT } from './layout.ts'
 import { findNameProblem } from './name.ts'
 import type { Run } from './refill.ts'
 
-/** Sections whose processes take credentials. */
-const SECTIONS = ['Service', 'Socket', 'Mount', 'Swap']
 const ENCRYPTED = 'SetCredentialEncrypted'
 /** One list with the encrypted ones: the last of a name counts, and nothing resets both. */
 const PLAIN = 'SetCredential'
@@ -42,13 +40,21 @@ export interface UnitCredentials {
  * The credentials of a unit file, of a drop-in, or of settings without a section.
  *
  * @param text a character is a byte
- * @throws FormatError where systemd would ignore a credential because of how it is written.
+ * @param sections those that systemd looks for in this file; undefined where its name does not tell,
+ *   which is then also one of settings that are to be put into a unit
+ * @throws FormatError where systemd would ignore a credential because of how it is written, or refuse
+ *   the file.
  */
-export function readUnitCredentials(text: string): UnitCredentials {
+export function readUnitCredentials(
+  text: string,
+  sections: readonly string[] | undefined,
+): UnitCredentials {
   const lines = [...readUnitFile(text)].filter(
     ({ key }) => key === undefined || key === ENCRYPTED || key === PLAIN,
   )
-  const isFragment = lines.every(({ key }) => key !== undefined)
+  const hasSections = lines.some(({ key }) => key === undefined)
+  const isFragment = sections === undefined && !hasSections
+  const meant = sections ?? PROCESS_SECTIONS
   const credentials: UnitCredential[] = []
   const notes: string[] = []
   const inUse = new Map<string, number>()
@@ -61,8 +67,9 @@ export function readUnitCredentials(text: string): UnitCredentials {
   for (const setting of lines) {
     if (setting.key === undefined) continue
     const { key, value, line, section } = setting
-    if (!isFragment && !SECTIONS.includes(section ?? '')) {
-      if (key === ENCRYPTED) notes.push(`line ${line}: systemd ignores ${key}= ${place(section)}`)
+    if (!isFragment && !meant.includes(section ?? '')) {
+      const where = place(section, meant)
+      if (key === ENCRYPTED) notes.push(`line ${line}: systemd ignores ${key}= ${where}`)
       continue
     }
     if (value === '') {
@@ -76,13 +83,15 @@ export function readUnitCredentials(text: string): UnitCredentials {
     inUse.set(id, credentials.length)
     credentials.push(readCredential(setting, written, end))
   }
-  const isUnit = !isFragment || lines.some(({ key }) => key === ENCRYPTED)
+  const isUnit = sections !== undefined || hasSections || lines.some(({ key }) => key === ENCRYPTED)
   return { isUnit, credentials, notes }
 }
 
-function place(section: string | undefined): string {
-  const sections = SECTIONS.map((name) => `[${name}]`).join(', ')
-  return `${section === undefined ? 'in front of all sections' : `in [${section}]`}; it goes into one of ${sections}`
+function place(section: string | undefined, meant: readonly string[]): string {
+  const found = section === undefined ? 'in front of all sections' : `in [${section}]`
+  const names = meant.map((name) => `[${name}]`)
+  if (names.length === 0) return `${found}: a unit of this type has no processes`
+  return `${found}; it goes into ${names.length === 1 ? names[0] : `one of ${names.join(', ')}`}`
 }
 
 /** What is in front of the colon, without the backslashes that systemd takes away. */

@@ -193,7 +193,7 @@ describe('puts another credential', () => {
     })
     fc.assert(
       fc.property(fc.array(written, { minLength: 1, maxLength: 4 }), content, (settings, other) => {
-        const around = (index: number) => `\nX${index}=\xff\\\n#\n1\n`
+        const around = (index: number) => `\nX${index}=\xc3\xbf\\\n#\n1\n`
         const text = settings
           .map(({ head, lines, gap }, index) => `${around(index)}${head}${lines.join(gap)}`)
           .join('')

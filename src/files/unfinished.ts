@@ -1,0 +1,88 @@
+/** What this process is making and what it has made, for the moment in which a signal ends it. */
+
+import { errnoOf } from './errno.ts'
+
+/** Paths that are kept by name; of more only the number is. */
+const MAX_NAMED = 10
+
+const removals = new Map<string, () => void>()
+/** What has too many parts to be removed in a moment. */
+const lasting = new Set<string>()
+const named: string[] = []
+let written = 0
+let announce: (() => void) | undefined
+let inProgress = 0
+const waiting: (() => void)[] = []
+
+/** Calls `call` before the first of all files is made, from when on a sudden end leaves it there. */
+export function beforeFirstUnfinished(call: () => void): void {
+  announce = call
+}
+
+/**
+ * Has `remove` called where the process is ended before `path` is forgotten.
+ *
+ * @param remove works at once and may throw what the system throws: the next run removes what is left
+ */
+export function registerUnfinished(path: string, remove: () => void): void {
+  announce?.()
+  announce = undefined
+  removals.set(path, remove)
+}
+
+/** Says that `path` is in the making, in parts that are not removed in a moment. */
+export function noteUnfinished(path: string): void {
+  lasting.add(path)
+}
+
+/** What was made under `path` has its own name, or is gone. */
+export function forgetUnfinished(path: string): void {
+  removals.delete(path)
+  lasting.delete(path)
+}
+
+/**
+ * Removes everything that is in the making, in the last moment of this process.
+ *
+ * @returns what is left: the next run removes it
+ */
+export function removeUnfinished(): readonly string[] {
+  const left: string[] = []
+  for (const [path, remove] of removals) {
+    try {
+      remove()
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') left.push(path)
+    }
+  }
+  removals.clear()
+  return [...lasting, ...left]
+}
+
+/** Remembers that `path` has its new content. */
+export function rememberWritten(path: string): void {
+  written++
+  if (named.length < MAX_NAMED) named.push(path)
+}
+
+/** What was written until now: the first by name, and how many more. */
+export function whatWasWritten(): { readonly paths: readonly string[]; readonly more: number } {
+  return { paths: named, more: written - named.length }
+}
+
+/** Does what a signal must not end in the middle, such as giving several files their names. */
+export async function inOneGo<T>(work: () => Promise<T>): Promise<T> {
+  inProgress++
+  try {
+    return await work()
+  } finally {
+    inProgress--
+    if (inProgress === 0) for (const call of waiting.splice(0)) call()
+  }
+}
+
+/** Calls `call` as soon as nothing is in progress that has to come to its end. */
+export function afterOneGo(call: () => void): void {
+  if (inProgress === 0) call()
+  else waiting.push(call)
+}
