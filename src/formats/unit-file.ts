@@ -3,6 +3,8 @@
  * `systemd-analyze verify` of systemd 257 and 262 says of the cases that it leaves open.
  */
 
+import { encodeLatin1 } from '../bytes/latin1.ts'
+import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FormatError } from '../errors.ts'
 
 const FORMAT = 'unit file'
@@ -13,6 +15,7 @@ export const MAX_LINE = 1024 * 1024
 /** NUL and the lone carriage return end a line too. */
 const LINE_END = /(?:\r\n|\n\r|\n|\r)\0?|\0/g
 const COMMENT = /^[ \t]*[#;]/
+const BEYOND_ASCII = /[\x80-\xff]/
 const BYTE_ORDER_MARK = '\xef\xbb\xbf'
 
 /** Characters of a joined line that stand side by side in the file too. */
@@ -70,6 +73,26 @@ export function* readUnitFile(text: string): Generator<UnitSection | UnitSetting
       offsetOf: (index) => offsetIn(pieces, begin + index),
     }
   }
+}
+
+/**
+ * Refuses what systemd refuses as a whole because of one line that is not text. Comments may be anything.
+ *
+ * @param text as for {@link readUnitFile}
+ * @throws FormatError BAD_VALUE
+ */
+export function assertUnitText(text: string): void {
+  for (const { joined, line } of joinLines(text)) {
+    if (!BEYOND_ASCII.test(joined) || isText(encodeLatin1(joined))) continue
+    const message = `line ${line} is not UTF-8 text, and systemd refuses the file`
+    throw new FormatError(FORMAT, 'BAD_VALUE', message)
+  }
+}
+
+/** UTF-8 without the code points that are no characters and never will be. */
+function isText(bytes: Uint8Array): boolean {
+  const text = decodeUtf8(bytes)
+  return text !== undefined && !/\p{Noncharacter_Code_Point}/u.test(text)
 }
 
 interface JoinedLine {

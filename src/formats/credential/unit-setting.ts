@@ -5,7 +5,7 @@
 
 import { fromBase64 } from '../../bytes/base64.ts'
 import { FormatError } from '../../errors.ts'
-import { readUnitFile, type UnitSetting } from '../unit-file.ts'
+import { assertUnitText, readUnitFile, type UnitSetting } from '../unit-file.ts'
 import { FORMAT } from './layout.ts'
 import { findNameProblem } from './name.ts'
 import type { Run } from './refill.ts'
@@ -15,6 +15,9 @@ const SECTIONS = ['Service', 'Socket', 'Mount', 'Swap']
 const ENCRYPTED = 'SetCredentialEncrypted'
 /** One list with the encrypted ones: the last of a name counts, and nothing resets both. */
 const PLAIN = 'SetCredential'
+/** Text whose escapes are those of C, with `\\s` for a blank. */
+const ESCAPED =
+  /^(?:[^\\]|\\(?:[abfnrtvs\\"']|x[0-9A-Fa-f]{2}|[0-3][0-7]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}))*$/
 
 /** A credential in a unit. */
 export interface UnitCredential {
@@ -70,6 +73,7 @@ export function readUnitCredentials(text: string): UnitCredentials {
       continue
     }
     const { written, end } = splitName(value)
+    if (key === PLAIN && !isPlainTaken(value, written, end)) continue
     const id = resolveName(written) ?? written
     replace(id, line)
     if (key === PLAIN) continue
@@ -77,6 +81,7 @@ export function readUnitCredentials(text: string): UnitCredentials {
     credentials.push(readCredential(setting, written, end))
   }
   const isUnit = !isFragment || lines.some(({ key }) => key === ENCRYPTED)
+  if (isUnit) assertUnitText(text)
   return { isUnit, credentials, notes }
 }
 
@@ -94,6 +99,13 @@ function splitName(value: string): { readonly written: string; readonly end: num
     written += value[at] ?? ''
   }
   return { written, end: value.length }
+}
+
+/** Whether systemd takes a `SetCredential=`, which else takes the place of nothing. */
+function isPlainTaken(value: string, written: string, end: number): boolean {
+  const name = resolveName(written)
+  const isName = name === undefined || findNameProblem(name) === undefined
+  return isName && end < value.length && ESCAPED.test(value.slice(end))
 }
 
 function readCredential(setting: UnitSetting, written: string, end: number): UnitCredential {
