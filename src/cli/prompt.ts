@@ -1,6 +1,7 @@
 /** Asks for a passphrase at the terminal without showing it. */
 
 import { allocateSecret, copySecret } from '../bytes/secret.ts'
+import { FileError } from '../errors.ts'
 
 /** The part of a terminal's input that is needed: `process.stdin`, or a test's own. */
 export interface TerminalInput {
@@ -8,7 +9,9 @@ export interface TerminalInput {
   resume(): unknown
   pause(): unknown
   on(event: 'data', listener: (chunk: Uint8Array) => void): unknown
+  on(event: 'end', listener: () => void): unknown
   off(event: 'data', listener: (chunk: Uint8Array) => void): unknown
+  off(event: 'end', listener: () => void): unknown
 }
 
 const ENTER = [0x0d, 0x0a]
@@ -22,7 +25,8 @@ const MAX_SIZE = 1024
 /**
  * What is typed up to Enter; the bytes are the caller's to overwrite.
  *
- * @throws AbortError on Ctrl-C, which a terminal in raw mode does not turn into a signal.
+ * @throws AbortError on Ctrl-C, which a terminal in raw mode does not turn into a signal; FileError IO
+ *   where the terminal is closed.
  */
 export async function askPassphrase(
   question: string,
@@ -46,11 +50,15 @@ export async function askPassphrase(
           else if (byte >= 0x20 && size < MAX_SIZE) typed[size++] = byte
         }
       }
+      const end = () =>
+        finish(() => reject(new FileError('IO', 'the terminal was closed at the prompt')))
       const finish = (settle: () => void) => {
         input.off('data', listen)
+        input.off('end', end)
         settle()
       }
       input.on('data', listen)
+      input.on('end', end)
     })
     return copySecret(typed.subarray(0, size))
   } finally {

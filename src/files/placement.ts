@@ -11,6 +11,7 @@ import { sep } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, isWithoutLinks, toFileError } from './errno.ts'
 import { newPartialPath } from './partial.ts'
+import { findObstacle } from './replaceable.ts'
 
 /** What one inode is, under whatever name. */
 export interface FileIdentity {
@@ -101,8 +102,8 @@ export class Placement {
 /**
  * What has the name `path`, if a file may take its place.
  *
- * @throws FileError EXISTS where there is something and `force` is not set; NOT_A_FILE for what is
- *   neither a regular file nor a symbolic link; DENIED, IO.
+ * @throws FileError EXISTS where there is something and `force` is not set; NOT_A_FILE as
+ *   {@link findObstacle}; DENIED, IO.
  */
 export async function findReplaceable(path: string, force: boolean): Promise<Stats | undefined> {
   if (path.endsWith(sep)) throw new FileError('NOT_A_FILE', `${path} names a directory`)
@@ -111,10 +112,8 @@ export async function findReplaceable(path: string, force: boolean): Promise<Sta
     throw toFileError(error, { path, verb: 'write' })
   })
   if (!found) return undefined
-  if (found.isDirectory()) throw new FileError('NOT_A_FILE', `${path} is a directory`)
-  if (!found.isFile() && !found.isSymbolicLink()) {
-    throw new FileError('NOT_A_FILE', `${path} is not a regular file and will not be replaced`)
-  }
+  const obstacle = findObstacle(path, found)
+  if (obstacle) throw obstacle
   if (!force) throw new FileError('EXISTS', `${path} exists`, { hint: '--force replaces it' })
   return found
 }

@@ -19,6 +19,7 @@ import { dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, isWithoutLinks, toFileError } from './errno.ts'
 import { isOurs, isStaleName, newPartialPath } from './partial.ts'
+import { findObstacle } from './replaceable.ts'
 
 const MODE = 0o600
 const FOLDER_MODE = 0o700
@@ -71,6 +72,9 @@ function takeName(partial: string, path: string, force: boolean): boolean {
       }
     }
   }
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  const obstacle = found && findObstacle(path, found)
+  if (obstacle) throw obstacle
   renameSync(partial, path)
   return false
 }

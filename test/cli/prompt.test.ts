@@ -42,4 +42,13 @@ describe('a passphrase', () => {
   test('is not waited for after Ctrl-C', async () => {
     await expect(type('ab\x03')).rejects.toMatchObject({ name: 'AbortError' })
   })
+
+  test('is not what was typed when the terminal was closed', async () => {
+    const terminal = new FakeTerminal()
+    const answer = askPassphrase('Passphrase: ', terminal, () => {})
+    terminal.emit('data', Buffer.from('ab'))
+    terminal.emit('end')
+    await expect(answer).rejects.toThrow('the terminal was closed at the prompt')
+    expect([terminal.raw, terminal.eventNames()]).toEqual([false, []])
+  })
 })

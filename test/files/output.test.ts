@@ -5,18 +5,21 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/bytes/utf8.ts'
 import { FileError } from '../../src/errors.ts'
 import { commitOutputs, createOutput } from '../../src/files/output.ts'
+import { writeSmallFile } from '../../src/files/small-output.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const top = temporaryFolder()
@@ -142,6 +145,34 @@ describe('an existing file', () => {
     await expect(creation).rejects.toMatchObject({ code: 'NOT_A_FILE' })
     await new Promise((resolve) => server.close(resolve))
   })
+
+  test
+    .runIf(process.platform !== 'win32')
+    .each([
+      ['a folder', '.'],
+      ['a device', '/dev/null'],
+      ['a link to a device', 'to-null'],
+      ...(process.platform === 'linux' ? [['an open file, as /dev/stdout', 'to-open']] : []),
+    ])('is never a link to %s', async (_, target = '') => {
+    const handle = await open(join(folder, 'open'), 'w')
+    symlinkSync('/dev/null', join(folder, 'to-null'))
+    symlinkSync(`/proc/self/fd/${handle.fd}`, join(folder, 'to-open'))
+    symlinkSync(target, path)
+    const creation = createOutput(path, { force: true })
+    await expect(creation).rejects.toMatchObject({ code: 'NOT_A_FILE' })
+    expect(() => writeSmallFile(path, 'x', true)).toThrow(/will not be replaced/)
+    expect(readlinkSync(path)).toBe(target)
+    await handle.close()
+  })
+
+  test.runIf(process.platform !== 'win32').each(['hello.raw', 'nowhere', 'nowhere/deep'])(
+    'is replaced where it is a link to itself or to nothing: %s',
+    async (target) => {
+      symlinkSync(target, path)
+      await (await createOutput(path, { force: true })).commit()
+      expect(lstatSync(path).isFile()).toBe(true)
+    },
+  )
 })
 
 test('a missing directory is named, and what to do', async () => {

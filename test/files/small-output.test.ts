@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newPartialPath } from '../../src/files/partial.ts'
@@ -33,6 +42,15 @@ test('a folder is never replaced', () => {
     expect(() => writeSmallFile(path, '', force)).toThrow(`${path} is a directory`)
   }
   expect(readdirSync(join(path, '..'))).toEqual(['web.cred'])
+})
+
+test.runIf(process.platform !== 'win32')('nor is a socket', async () => {
+  const path = join(folder(), 'socket')
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  expect(() => writeSmallFile(path, '', true)).toThrow(`${path} is not a regular file`)
+  expect(lstatSync(path).isSocket()).toBe(true)
+  await new Promise((resolve) => server.close(resolve))
 })
 
 /** The names that extsign gave to files in the making until 0.1. */

@@ -1,29 +1,32 @@
-/**
- * Bytes that were signed as a PCR policy once, and what openssl and sbverify take them for. Systemd
- * asks the same function of OpenSSL as `openssl smime -verify` does.
- */
+/** Bytes that were signed as a PCR policy once, and what openssl, sbverify and systemd take them for. */
 
 import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as asn1js from 'asn1js'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { toBase64 } from '../../src/bytes/base64.ts'
 import { concat } from '../../src/bytes/concat.ts'
 import { fromHex, toHex } from '../../src/bytes/hex.ts'
 import { bytesSource } from '../../src/bytes/source.ts'
 import { encodeUtf8 } from '../../src/bytes/utf8.ts'
 import { sha256 } from '../../src/crypto/sha256.ts'
+import { variablePayload } from '../../src/formats/efi-variable/encode.ts'
+import { policyPayload } from '../../src/formats/pcr-signature-document.ts'
 import { authenticodeDigest } from '../../src/formats/pe/authenticode.ts'
 import { openPe } from '../../src/formats/pe/decode.ts'
 import { encodeSignedAttributes, indirectData } from '../../src/formats/pkcs7/authenticode.ts'
 import { encodeSignedData } from '../../src/formats/pkcs7/encode.ts'
 import { PURPOSES } from '../../src/formats/signing-purpose/parts.ts'
+import { extendPolicyPcr } from '../../src/formats/tpm2/policy.ts'
+import { encodeVeritySignature } from '../../src/formats/verity-signature.ts'
 import { examineRequest } from '../../src/keys/purpose.ts'
 import { editDer } from '../formats/edit-der.ts'
+import { buildImage, signingWith } from '../images/fixtures.ts'
 import { makeTestKey, signRaw } from '../keys/test-keys.ts'
 import { extsign } from '../support/extsign.ts'
 import { makeUki } from '../support/pe.ts'
+import { GENERATIONS, runInTree } from '../support/reference-trees.ts'
 import { output } from '../support/run.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available, tool } from '../support/tools.ts'
@@ -124,3 +127,78 @@ describe.runIf(available('openssl', 'sbverify'))('a policy that is chosen', () =
     }
   })
 })
+
+const ready = available('root', 'tree:trixie', 'tree:sid')
+
+describe.runIf(ready).each(GENERATIONS)('%s, which has to see a signature', (_, tree) => {
+  let good: Buffer
+  let digits: string
+
+  beforeAll(async () => {
+    await buildImage(
+      folder,
+      `${tree}.raw`,
+      { 'usr/bin/hello': 'hello' },
+      { signing: signingWith(key) },
+    )
+    good = readFileSync(path(`${tree}.raw`))
+    digits = JSON.parse(signatureJson(good)).rootHash
+  })
+
+  /** What systemd says of the message in the image; it does so before it needs the device mapper. */
+  function verdictOn(message: Uint8Array): string {
+    const json = encodeVeritySignature({
+      rootHash: fromHex(digits)!,
+      certificateFingerprint: sha256(key.certificate),
+      signature: message,
+    })
+    const image = Buffer.from(good)
+    const old = signatureJson(good)
+    image.fill(0, good.indexOf(old), good.indexOf(old) + old.length)
+    image.set(json, good.indexOf(old))
+    write('attack.raw', image)
+    const script = [
+      `mkdir -p /run/verity.d /run/image; cp ${certificate} /run/verity.d/`,
+      `systemd-dissect --mount --image-policy=root=signed ${path('attack.raw')} /run/image`,
+    ].join('; ')
+    const environment = { env: { ...process.env, SYSTEMD_LOG_LEVEL: 'debug' } }
+    const { stderr } = runInTree(tree, folder, '/bin/sh', ['-c', script], environment)
+    return /Userspace PKCS#7 validation (?:succeeded|failed)/.exec(stderr)?.[0] ?? stderr
+  }
+  const raw = (payload: Uint8Array) =>
+    encodeSignedData({ certificate: key.certificate, signature: signRaw(key.key, payload) })
+  const TAKEN = 'Userspace PKCS#7 validation succeeded'
+  const REFUSED = 'Userspace PKCS#7 validation failed'
+
+  test('takes what such a policy and such attributes sign, and a root hash', () => {
+    expect(verdictOn(raw(encodeUtf8(digits)))).toBe(TAKEN)
+    const content = encodeUtf8(digits)
+    expect(verdictOn(messageOf(attributesOf(content)))).toBe(TAKEN)
+    const attributes = encodeSignedAttributes({ messageDigest: sha256(content) })
+    expect(verdictOn(messageOf(attributes))).toBe(TAKEN)
+  })
+
+  test('takes nothing that the other purposes sign', () => {
+    const policy = extendPolicyPcr(new Uint8Array(32), {
+      bank: 'sha256',
+      values: new Map([[11, new Uint8Array(32)]]),
+    })
+    const content = indirectData(sha256(encodeUtf8(digits)))
+    const attributes = encodeSignedAttributes({ messageDigest: sha256(content.subarray(2)) })
+    const time = new Date('2026-01-01T00:00:00Z')
+    for (const payload of [
+      policy,
+      policyPayload({ policy, reference: digits.slice(1) }),
+      variablePayload({ variable: 'db', data: new Uint8Array(), time }),
+    ]) {
+      expect(verdictOn(raw(payload))).toBe(REFUSED)
+    }
+    expect(verdictOn(raw(attributes))).toBe(REFUSED)
+    expect(verdictOn(messageOf(attributes))).toBe(REFUSED)
+  })
+})
+
+function signatureJson(image: Buffer): string {
+  const start = image.indexOf('{"rootHash"')
+  return image.subarray(start, image.indexOf(0, start)).toString('latin1')
+}

@@ -158,6 +158,48 @@ describe.runIf(available('perl')).each(['seqpacket', 'dgram'])('a %s socket', (k
   })
 })
 
+/** Runs `words` with a connection at standard input that sends 1000 bytes and breaks off; prints the exit code. */
+const BROKEN = `use Socket;
+  socket my $listener, PF_INET, SOCK_STREAM, 0 or die;
+  bind $listener, sockaddr_in(0, INADDR_LOOPBACK) or die;
+  listen $listener, 1 or die;
+  socket my $ours, PF_INET, SOCK_STREAM, 0 or die;
+  connect $ours, getsockname $listener or die;
+  accept my $peer, $listener or die;
+  my $child = fork // die;
+  if (!$child) {
+    close $peer;
+    POSIX::dup2(fileno $ours, 0);
+    exec @ARGV;
+  }
+  close $ours;
+  syswrite $peer, 'x' x 1000;
+  select undef, undef, undef, 0.2;
+  setsockopt $peer, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
+  close $peer;
+  waitpid $child, 0;
+  print $? >> 8;
+`
+
+describe('what is not all of a secret is not sealed', () => {
+  const words = ['cred', 'encrypt', '--with-key=null', '--name=', '-', join(folder, 'part')]
+  const absent = () => expect(existsSync(join(folder, 'part'))).toBe(false)
+
+  test.runIf(available('perl'))('when a connection at standard input breaks off', () => {
+    const child = [process.execPath, EXTSIGN, ...words]
+    const { stdout, stderr } = run(tool('perl'), ['-MPOSIX', '-e', BROKEN, ...child])
+    expect([stdout, stderr]).toEqual(['1', expect.stringMatching(/broke off|ECONNRESET/)])
+    absent()
+  })
+
+  test('when standard input is closed', () => {
+    const line = `'${process.execPath}' '${EXTSIGN}' "$@" <&-`
+    const { status, stderr } = run('bash', ['-c', line, 'bash', ...words])
+    expect([status, stderr]).toEqual([1, 'extsign: error: standard input is closed\n'])
+    absent()
+  })
+})
+
 test('a folder at standard input is not taken for an empty secret', () => {
   const line = `'${process.execPath}' '${EXTSIGN}' cred encrypt --with-key=null --name= - sealed <.`
   const { status, stderr } = run('bash', ['-c', line], { cwd: folder })

@@ -13,6 +13,9 @@ import type { Run } from './refill.ts'
 const ENCRYPTED = 'SetCredentialEncrypted'
 /** One list with the encrypted ones: the last of a name counts, and nothing resets both. */
 const PLAIN = 'SetCredential'
+/** Text whose escapes are those of C, with `\\s` for a blank. */
+const ESCAPED =
+  /^(?:[^\\]|\\(?:[abfnrtvs\\"']|x[0-9A-Fa-f]{2}|[0-3][0-7]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}))*$/
 
 /** A credential in a unit. */
 export interface UnitCredential {
@@ -77,6 +80,7 @@ export function readUnitCredentials(
       continue
     }
     const { written, end } = splitName(value)
+    if (key === PLAIN && !isPlainTaken(value, written, end)) continue
     const id = resolveName(written) ?? written
     replace(id, line)
     if (key === PLAIN) continue
@@ -103,6 +107,13 @@ function splitName(value: string): { readonly written: string; readonly end: num
     written += value[at] ?? ''
   }
   return { written, end: value.length }
+}
+
+/** Whether systemd takes a `SetCredential=`, which else takes the place of nothing. */
+function isPlainTaken(value: string, written: string, end: number): boolean {
+  const name = resolveName(written)
+  const isName = name === undefined || findNameProblem(name) === undefined
+  return isName && end < value.length && ESCAPED.test(value.slice(end))
 }
 
 function readCredential(setting: UnitSetting, written: string, end: number): UnitCredential {

@@ -89,6 +89,28 @@ describe('reads', () => {
     expect(lines(`${text}SetCredentialEncrypted=\n`)).toEqual([4, 7, 7, 6])
   })
 
+  test.each([
+    ['b', false],
+    ['b:', false],
+    ['b/:x', false],
+    ['b:\\q', false],
+    ['b:\\400', false],
+    ['b:\\x4', false],
+    ['b:x', true],
+    [`b:${'x'.repeat(1_000_000)}`, true],
+    ['b:\\x41\\n\\101\\s\\u00e9\\U0001f600', true],
+    ['%i:x', false],
+  ])('which SetCredential= takes its place: %#', (value, isTaken) => {
+    const text = `[Service]\nSetCredentialEncrypted=b:${A}\nSetCredential=${value}\n`
+    const [held] = parse(text).credentials
+    expect(held?.setting?.replacedIn).toBe(isTaken ? 3 : undefined)
+  })
+
+  test('comments that are no text', () => {
+    const text = `[Service]\n#\xe9\nSetCredentialEncrypted=b: \\\n;\xff\n${A}\n`
+    expect(found(text)).toEqual([[3, 'b', 'AAAAAA']])
+  })
+
   test('and says what systemd ignores', () => {
     const text = `SetCredentialEncrypted=a:!\n[Unit]\nSetCredentialEncrypted=b:\n[Service]\nSetCredentialEncrypted=c:${A}\n[X-Y]\nSetCredentialEncrypted=d:${A}\n`
     expect(found(text)).toEqual([[5, 'c', 'AAAAAA']])
@@ -103,6 +125,8 @@ describe('reads', () => {
 describe('refuses', () => {
   const service = (value: string) => `[Service]\nSetCredentialEncrypted=${value}\n`
   test.each([
+    ['what is no text', `[Service]\nX-A=\xe9\n${service(`a:${A}`)}`, 'line 2: it is not UTF-8'],
+    ['no character', `${service(`a:${A}`)}X-A=\xef\xbf\xbf\n`, 'line 3: it is not UTF-8'],
     ['a unit without any', '[Service]\nExecStart=x\n', 'it has no SetCredentialEncrypted='],
     [
       'one in the wrong place',
@@ -193,7 +217,7 @@ describe('puts another credential', () => {
     })
     fc.assert(
       fc.property(fc.array(written, { minLength: 1, maxLength: 4 }), content, (settings, other) => {
-        const around = (index: number) => `\nX${index}=\xc3\xbf\\\n#\n1\n`
+        const around = (index: number) => `\nX${index}=\xc3\xbf\\\n#\xff\n1\n`
         const text = settings
           .map(({ head, lines, gap }, index) => `${around(index)}${head}${lines.join(gap)}`)
           .join('')
