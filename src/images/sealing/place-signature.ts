@@ -61,11 +61,10 @@ function findRoom(gpt: Gpt, preferred: number, fileSize: number): SignaturePlace
   const begin = alignUp(Number(gpt.firstUsableLba) * sectorSize, GRAIN)
   const end = (Number(gpt.lastUsableLba) + 1) * sectorSize
   const ends = gpt.partitions.map((partition) => partition.offset + partition.size)
-  // Usable sectors may reach over the table itself.
   const isFree = (offset: number) =>
     offset >= begin &&
     offset + size <= end &&
-    [...gpt.areas, ...gpt.partitions].every(
+    gpt.partitions.every(
       (other) => offset + size <= other.offset || offset >= other.offset + other.size,
     )
   const offset = [preferred, begin, ...ends].map((at) => alignUp(at, GRAIN)).find(isFree)
