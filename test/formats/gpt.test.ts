@@ -322,6 +322,53 @@ describe('a broken copy', () => {
   })
 })
 
+describe('what libblkid makes of a header', () => {
+  /** The headers changed and sealed again, in both copies or in one. */
+  function withHeaders(change: Partial<GptHeader>, lbas: readonly number[] = [1, 2351]) {
+    const file = image(REPART_252)
+    for (const lba of lbas) {
+      const header = decode(GptHeader, file, lba * 512)
+      file.set(encode(GptHeader, { ...header, ...change }), lba * 512)
+      reseal(file, 512, lba)
+    }
+    return decodeGpt(bytesSource(file))
+  }
+
+  test('usable sectors around the primary header: it takes the backup, and that is a problem', async () => {
+    const { copy, refusal, problems } = await withHeaders({ firstUsableLba: 0n })
+    expect([copy, refusal]).toEqual(['backup', undefined])
+    const field = { structure: 'primary header', field: 'firstUsableLba', offset: 512 + 40 }
+    expect(problems).toEqual([expect.objectContaining(field)])
+  })
+
+  test('usable sectors that begin with the primary header: it takes it', async () => {
+    expect(await withHeaders({ firstUsableLba: 1n })).toMatchObject({ copy: 'primary' })
+  })
+
+  test('around both: neither', async () => {
+    const { refusal } = await withHeaders({ firstUsableLba: 0n, lastUsableLba: 2352n })
+    expect(refusal).toBe('neither copy of the partition table is sound')
+  })
+
+  test('entries in a sector whose offset does not fit into 64 bits: where the rest leads', async () => {
+    const file = image(REPART_252)
+    const header = decode(GptHeader, file, 512)
+    const partitionEntryLba = header.partitionEntryLba + (1n << 55n)
+    const wrapped = { ...header, partitionEntryLba, headerCrc32: 0 }
+    file.set(encode(GptHeader, { ...wrapped, headerCrc32: crc32(encode(GptHeader, wrapped)) }), 512)
+    const { copy, problems } = await decodeGpt(bytesSource(file))
+    expect(copy).toBe('primary')
+    expect(problems).toEqual([expect.objectContaining({ field: 'partitionEntryLba' })])
+  })
+
+  test('sectors of another size that only the backup shows: none', async () => {
+    const file = image({ ...REPART_252, sectorSize: 4096, partitions: [] })
+    file.fill(0, 4096, 4096 + 512)
+    const { sectorSize, refusal } = await decodeGpt(bytesSource(file))
+    expect([sectorSize, refusal]).toEqual([4096, expect.stringContaining('no primary header')])
+  })
+})
+
 describe('a table with correct checksums', () => {
   /** Changes both copies of the table and seals them again. */
   function forge(change: (entry: PartitionEntry, index: number) => PartitionEntry): Uint8Array {
@@ -428,7 +475,7 @@ describe('no table at all', () => {
   test.each([
     ['sizeOfEntry', { sizeOfEntry: 256 }],
     ['numberOfEntries', { numberOfEntries: 1025 }],
-    ['partitionEntryLba', { partitionEntryLba: 1n << 62n }],
+    ['partitionEntryLba', { partitionEntryLba: 1n << 54n }],
   ])('where %s is senseless in both headers', async (_, change) => {
     const file = image(REPART_252)
     for (const lba of [1, 2351]) {

@@ -155,6 +155,24 @@ function tables({ data, sealed }: Base): CraftedImage[] {
       hash,
       signature,
     ],
+    'two roots, the second newer but for a blank': [
+      { ...root, label: 'c_1' },
+      { ...again(root), label: 'c_1 ' },
+      hash,
+      signature,
+    ],
+    'an empty usr beside root': [
+      root,
+      hash,
+      signature,
+      { ...other(typeOf('usr', 'data'), data), label: '_empty' },
+    ],
+    'a root of ia64 that is none, then of x86-64': [
+      other(typeOf('root', 'data', 'ia64')),
+      root,
+      hash,
+      signature,
+    ],
     'two hash trees': [root, hash, again(hash), signature],
     'two hash trees, the second newer': [
       root,
@@ -216,6 +234,8 @@ function tables({ data, sealed }: Base): CraftedImage[] {
     all[`${what} that firmware needs`] = change({ attributes: READ_ONLY | 1n })
     all[`${what} with attributes of the future`] = change({ attributes: READ_ONLY | (1n << 50n) })
     all[`${what} labelled _empty`] = change({ label: '_empty' })
+    all[`${what} labelled _empty and blanks`] = change({ label: '_empty \t\n\v\f\r' })
+    all[`${what} labelled _empty and a wide blank`] = change({ label: '_empty\u2003' })
     all[`${what} with a label`] = change({ label: 'something' })
     all[`${what} of no bytes but one block`] = change({ content: Buffer.alloc(0), size: 4096 })
   }
@@ -285,6 +305,20 @@ function headers(base: Base): CraftedImage[] {
     }),
     ...both('the last usable sector in front of the signature', (header) => {
       header.writeBigUInt64LE(BigInt(last - 150), 48)
+    }),
+    ...[0n, 1n, 2n].flatMap((first) =>
+      both(`usable sectors from ${first} on`, (header) => header.writeBigUInt64LE(first, 40)),
+    ),
+    ...both('all sectors usable', (header) => {
+      header.writeBigUInt64LE(0n, 40)
+      header.writeBigUInt64LE(BigInt(last - 1), 48)
+    }),
+    ...both('one usable sector, that of the header', (header) => {
+      header.writeBigUInt64LE(1n, 40)
+      header.writeBigUInt64LE(1n, 48)
+    }),
+    ...both('entries in a sector that wraps', (header) => {
+      header.writeBigUInt64LE(header.readBigUInt64LE(72) + (1n << 56n), 72)
     }),
     ...both('no entries', (header) => header.writeUInt32LE(0, 80)),
     ...both('entries of 256 bytes', (header) => header.writeUInt32LE(256, 84)),

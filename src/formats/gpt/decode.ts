@@ -25,7 +25,7 @@ import { canonicalEntries, checkRanges, type GptPartition, readPartitions } from
 import { probeSectorSize } from './probe.ts'
 import { compareStruct, compareZeros, type GptProblem } from './problems.ts'
 import { findRefusal } from './reader-refusal.ts'
-import { hasPlausibleSize, readTableCopy, type TableCopy } from './table-copy.ts'
+import { hasPlausibleSize, isInUsableSectors, readTableCopy, type TableCopy } from './table-copy.ts'
 
 /** A partition table as read. */
 export interface Gpt {
@@ -59,14 +59,20 @@ export async function decodeGpt(source: Source): Promise<Gpt> {
   const backup = await readTableCopy(source, sectorSize, 'backup', last)
   const table = chooseCopy(primary, backup)
   const entries = table.entries!
-  const { partitions, problems } = readPartitions(table.header, entries, sectorSize, source.size)
+  const { partitions, problems } = readPartitions(
+    table.header,
+    entries,
+    table.entriesOffset,
+    sectorSize,
+    source.size,
+  )
   const canonical = canonicalEntries(entries)
   const structure = `${table.kind} entries` as const
   return {
     sectorSize,
     diskGuid: table.header.diskGuid,
     copy: table.kind,
-    refusal: findRefusal(await source.read(0, sectorSize), table),
+    refusal: findRefusal(await source.read(0, sectorSize), table, primary),
     firstUsableLba: table.header.firstUsableLba,
     lastUsableLba: table.header.lastUsableLba,
     entryCount: table.header.numberOfEntries,
@@ -172,15 +178,24 @@ function checkHeader(
       offset: place.offset + GptHeader.offsets.lastUsableLba,
     })
   }
+  if (copy.kind === 'primary' && isInUsableSectors(header)) {
+    problems.push({
+      ...place,
+      field: 'firstUsableLba',
+      expected: `behind sector ${copy.lba}, where the header is`,
+      found: String(first),
+      offset: place.offset + GptHeader.offsets.firstUsableLba,
+    })
+  }
   const rest = { ...place, offset: place.offset + headerSize }
   return [...problems, ...compareZeros(sector.subarray(headerSize), 'rest of the sector', rest)]
 }
 
 /** Whether the array lies between its header and the usable sectors, wherever exactly. */
 function hasArrayOutside(copy: TableCopy, table: TableCopy, sectors: number): boolean {
-  const { entries, entriesOffset, sector } = copy
+  const { entries, header, sector } = copy
   if (!entries) return false
-  const first = BigInt(entriesOffset / sector.length)
+  const first = header.partitionEntryLba
   const end = first + BigInt(Math.ceil(entries.length / sector.length))
   return copy.kind === 'primary'
     ? first >= 2n && end <= table.header.firstUsableLba

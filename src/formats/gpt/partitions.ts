@@ -27,17 +27,19 @@ type EntryProblem = Omit<GptProblem, 'structure'>
  *
  * Those outside the usable sectors are problems, as readers ignore them; those outside the file
  * are left out as well.
+ *
+ * @param arrayOffset where the array begins, bytes in the file
  */
 export function readPartitions(
   header: GptHeader,
   entries: Uint8Array,
+  arrayOffset: number,
   sectorSize: number,
   fileSize: number,
 ): { readonly partitions: readonly GptPartition[]; readonly problems: readonly EntryProblem[] } {
   const partitions: GptPartition[] = []
   const problems: EntryProblem[] = []
   const sectors = BigInt(Math.floor(fileSize / sectorSize))
-  const arrayOffset = Number(header.partitionEntryLba) * sectorSize
   for (let index = 0; index < entries.length / PartitionEntry.size; index++) {
     if (!isUsed(entries, index)) continue
     const entry = decode(PartitionEntry, entries, index * PartitionEntry.size)

@@ -30,16 +30,17 @@ export async function probeSectorSize(source: Source): Promise<SectorSize> {
     throw new FormatError('gpt', 'BAD_VALUE', `headers for sector sizes ${hits.join(' and ')}`)
   }
   if (hits[0] !== undefined) return hits[0]
+  // Where it finds none, systemd takes sectors of 512 bytes, and libblkid looks at no revision.
+  if (equalBytes(head.subarray(512, 520), HEADER_SIGNATURE)) return 512
   for (const size of SECTOR_SIZES) {
     const lba = Math.floor(source.size / size) - 1
     if (isHeader(await source.read(lba * size, GptHeader.size), lba)) return size
   }
-  // Where it finds none, systemd takes sectors of 512 bytes, and libblkid looks at no revision.
-  if (equalBytes(head.subarray(512, 520), HEADER_SIGNATURE)) return 512
   throw new FormatError('gpt', 'BAD_MAGIC', 'header signature missing', { offset: 512 })
 }
 
-function isHeader(bytes: Uint8Array, lba: number): boolean {
+/** Whether `bytes` begin with the header of sector `lba`, as systemd looks for it. */
+export function isHeader(bytes: Uint8Array, lba: number): boolean {
   const header = decode(GptHeader, bytes)
   return (
     equalBytes(header.signature, HEADER_SIGNATURE) &&

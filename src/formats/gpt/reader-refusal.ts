@@ -8,6 +8,7 @@
 
 import { decode, viewOf } from '../../bytes/struct.ts'
 import { type GptHeader, type MbrRecord, PartitionEntry, ProtectiveMbr } from './layout.ts'
+import { isHeader } from './probe.ts'
 import type { TableCopy } from './table-copy.ts'
 
 const PROTECTIVE = 0xee
@@ -16,11 +17,27 @@ const SGI_MAGIC = 0x0be5a941
 const SUN_MAGIC = 0xdabe
 const SIGNATURE = 0xaa55
 
-/** The reason, or undefined where readers take the table. */
-export function findRefusal(sector: Uint8Array, table: TableCopy): string | undefined {
+const USUAL_SECTOR = 512
+
+/**
+ * The reason, or undefined where readers take the table.
+ *
+ * @param sector the first one
+ * @param table the copy that is taken
+ */
+export function findRefusal(
+  sector: Uint8Array,
+  table: TableCopy,
+  primary: TableCopy,
+): string | undefined {
   const older = findOlderTable(sector.subarray(0, ProtectiveMbr.size))
   if (older) return `libblkid takes it for a table of ${older}`
   if (!hasProtectiveRecord(sector)) return 'no protective record in the first sector'
+  // Only the primary header tells systemd of other sectors.
+  const size = primary.sector.length
+  if (size !== USUAL_SECTOR && !isHeader(primary.sector, 1)) {
+    return `no primary header that shows sectors of ${size} bytes`
+  }
   if (!table.sound) return 'neither copy of the partition table is sound'
   const backwards = findBackwards(table)
   return backwards === undefined ? undefined : `entry ${backwards} ends before it starts`

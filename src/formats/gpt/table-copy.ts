@@ -39,8 +39,8 @@ export async function readTableCopy(
   const sector = await readRange(source, lba * sectorSize, sectorSize, 'gpt', `${kind} header`)
   const header = decode(GptHeader, sector)
   const headerCrc32 = headerChecksum(sector, hasPlausibleSize(header, sectorSize))
-  const entriesOffset = Number(header.partitionEntryLba) * sectorSize
-  const entries = await readEntries(source, header, entriesOffset, sectorSize)
+  const entriesOffset = offsetOfEntries(header, sectorSize)
+  const entries = await readEntries(source, header, entriesOffset)
   const sound =
     entries !== undefined &&
     equalBytes(header.signature, HEADER_SIGNATURE) &&
@@ -49,23 +49,31 @@ export async function readTableCopy(
     header.myLba === BigInt(lba) &&
     header.firstUsableLba <= header.lastUsableLba &&
     header.lastUsableLba < BigInt(sectors) &&
-    (header.myLba < header.firstUsableLba || header.myLba > header.lastUsableLba) &&
+    !isInUsableSectors(header) &&
     header.entriesCrc32 === crc32(entries)
   return { kind, lba, sector, header, headerCrc32, entries, entriesOffset, sound }
+}
+
+/** Whether libblkid refuses a header because the partitions may lie over it; the ends do not count. */
+export function isInUsableSectors({ myLba, firstUsableLba, lastUsableLba }: GptHeader): boolean {
+  return firstUsableLba < myLba && myLba < lastUsableLba
+}
+
+/** libblkid multiplies in 64 bits, so a sector that is far too large may lead into the file again. */
+function offsetOfEntries({ partitionEntryLba }: GptHeader, sectorSize: SectorSize): number {
+  return Number(BigInt.asUintN(64, partitionEntryLba * BigInt(sectorSize)))
 }
 
 async function readEntries(
   source: Source,
   header: GptHeader,
   offset: number,
-  sectorSize: number,
 ): Promise<Uint8Array | undefined> {
   const { numberOfEntries, sizeOfEntry } = header
   const size = numberOfEntries * sizeOfEntry
   if (!equalBytes(header.signature, HEADER_SIGNATURE)) return undefined
   if (sizeOfEntry !== PartitionEntry.size) return undefined
   if (numberOfEntries < 1 || numberOfEntries > MAX_ENTRIES) return undefined
-  if (header.partitionEntryLba > BigInt(Math.floor(source.size / sectorSize))) return undefined
   if (offset + size > source.size) return undefined
   return source.read(offset, size)
 }

@@ -37,12 +37,17 @@ const MOUNTABLE = ['btrfs', 'erofs', 'ext4', 'f2fs', 'squashfs', 'vfat', 'xfs']
 
 /** Everything because of which systemd has no use for the image, in the order in which it looks. */
 export function findObstacles(subject: Subject, findings: readonly Finding[]): Obstacle[] {
-  return [
-    ...findInTable(subject),
+  const inPartitions = [
     ...findFailed(subject, findings),
     ...findInSeal(subject),
     ...findInType(subject),
     ...findInContents(subject),
+  ]
+  // Where a reader may choose other partitions, nothing that is wrong with these is certain.
+  const isOpen = subject.image.selection?.objection?.certain === false
+  return [
+    ...findInTable(subject),
+    ...(isOpen ? inPartitions.map((obstacle) => ({ ...obstacle, certain: false })) : inPartitions),
   ]
 }
 

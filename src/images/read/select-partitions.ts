@@ -49,6 +49,11 @@ interface Typed extends PartitionType {
 
 const EMPTY_LABEL = '_empty'
 
+/** A label as libblkid hands it on: without the blanks at its end. */
+function labelOf({ name }: GptPartition): string {
+  return name.replace(/[ \t\n\v\f\r]+$/, '')
+}
+
 /** Chooses among the partitions of a table. */
 export function selectPartitions(
   gpt: Pick<Gpt, 'partitions' | 'firstUsableLba' | 'lastUsableLba'>,
@@ -76,14 +81,16 @@ export function selectPartitions(
 }
 
 function whySkipped(
-  { attributes, name, firstLba, lastLba }: GptPartition,
+  partition: GptPartition,
   { firstUsableLba, lastUsableLba }: Pick<Gpt, 'firstUsableLba' | 'lastUsableLba'>,
 ): string | undefined {
+  const { attributes, firstLba, lastLba } = partition
   if (BigInt(firstLba) < firstUsableLba || BigInt(lastLba) > lastUsableLba) {
     return 'readers ignore it: it is not in the usable sectors'
   }
   if ((attributes & ATTRIBUTE_NO_AUTO) !== 0n) return 'readers skip it: the no-auto bit is set'
-  return name === EMPTY_LABEL ? `readers skip it: its label is ${EMPTY_LABEL}` : undefined
+  const isEmpty = labelOf(partition) === EMPTY_LABEL
+  return isEmpty ? `readers skip it: its label is ${EMPTY_LABEL}` : undefined
 }
 
 /** The root partition, or else the usr partition, with what protects it. */
@@ -107,7 +114,7 @@ function selectTree(typed: readonly Typed[]): SelectedPartitions | undefined {
 function newest(typed: readonly Typed[]): GptPartition | undefined {
   let best: GptPartition | undefined
   for (const { partition } of typed) {
-    if (!best || compareVersions(partition.name, best.name) > 0) best = partition
+    if (!best || compareVersions(labelOf(partition), labelOf(best)) > 0) best = partition
   }
   return best
 }
@@ -165,10 +172,16 @@ function findObjection(
   if (architectures.size > 1) {
     return doubt(`the machine chooses among ${[...architectures].join(' and ')}`)
   }
-  const isEmpty = partitions.some(({ name, typeGuid }) => {
-    return name === EMPTY_LABEL && findPartitionType(typeGuid)?.designator === selected.designator
-  })
+  const isEmpty = partitions.some(
+    (partition) => labelOf(partition) === EMPTY_LABEL && mayBeMounted(partition, selected),
+  )
   return isEmpty ? doubt(`systemd 257 uses partitions with the label ${EMPTY_LABEL}`) : undefined
+}
+
+/** Whether an image with this partition may be another to a reader than the one without it. */
+function mayBeMounted({ typeGuid }: GptPartition, { architecture }: SelectedPartitions): boolean {
+  if (findPartitionType(typeGuid)) return true
+  return architecture === undefined && describePartitionType(typeGuid) === 'linux-generic'
 }
 
 /** Linux makes no device for a partition that shares sectors with an earlier one. */

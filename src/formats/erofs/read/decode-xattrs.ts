@@ -10,6 +10,7 @@ import { readRange, type Source } from '../../../bytes/source.ts'
 import { decode, viewOf } from '../../../bytes/struct.ts'
 import { decodeUtf8, encodeUtf8 } from '../../../bytes/utf8.ts'
 import {
+  COMPAT,
   EROFS,
   XATTR_LONG_PREFIX,
   XATTR_PREFIX,
@@ -20,6 +21,7 @@ import {
 import type { Inode } from './decode-inode.ts'
 import { badInode } from './extent.ts'
 import type { Volume } from './volume.ts'
+import { findHiddenXattr } from './xattr-filter.ts'
 import type { XattrPrefixes } from './xattr-prefixes.ts'
 
 /** One attribute as stored. */
@@ -60,7 +62,7 @@ export async function readXattrValue(
  * The attributes of `inode` and where they lie. Values are not read: many inodes may share a long
  * one.
  *
- * @throws FormatError where the area is not sound, or a name occurs twice or is not UTF-8.
+ * @throws FormatError where the area is not sound, a name occurs twice, is not UTF-8 or is hidden.
  */
 export async function readXattrArea(
   volume: Volume,
@@ -77,6 +79,10 @@ export async function readXattrArea(
   const { sharedCount, nameFilter } = decode(XattrIbodyHeader, area)
   volume.budgets.attributes.spend(area.length + SHARED_COST * sharedCount)
   let at = XattrIbodyHeader.size + sharedCount * XATTR_UNIT
+  if (sharedCount > 0 && (volume.fields.featureCompat & COMPAT.SHARED_EA_IN_METABOX) !== 0) {
+    // Linux up to 6.16 knows no such bit, and later ones find no metabox.
+    throw badInode(inode, 'its shared xattrs lie in compressed metadata', 'UNSUPPORTED')
+  }
   if (at > area.length) throw badInode(inode, `${sharedCount} shared xattrs in too small an area`)
   const entries: StoredXattr[] = []
   const view = viewOf(area)
@@ -94,7 +100,22 @@ export async function readXattrArea(
     at += entry.size
   }
   assertDistinct(inode, entries)
+  assertVisible(volume, inode, nameFilter, entries)
   return { nameFilter, entries }
+}
+
+/** Linux from 6.6 on does not find what the filter hides, earlier ones do. */
+function assertVisible(
+  { fields }: Volume,
+  inode: Inode,
+  nameFilter: number,
+  entries: readonly StoredXattr[],
+): void {
+  // Another format of the filter, which Linux passes by.
+  if ((fields.featureCompat & COMPAT.XATTR_FILTER) === 0 || fields.xattrFilterReserved !== 0) return
+  const names = entries.map(({ name }) => name)
+  const hidden = findHiddenXattr(nameFilter, names)
+  if (hidden !== undefined) throw badInode(inode, `its name filter hides ${hidden}`)
 }
 
 function assertDistinct(inode: Inode, entries: readonly StoredXattr[]): void {
