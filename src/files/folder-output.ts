@@ -7,12 +7,19 @@
  * another folder of its name leads nowhere.
  */
 
+import { rmdirSync, rmSync } from 'node:fs'
 import { chmod, type FileHandle, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import { HeldFolder } from './held-folder.ts'
-import { findStaleNames, isOurs, newPartialPath } from './partial.ts'
+import {
+  findStaleNames,
+  forgetPartial,
+  isOurs,
+  newPartialPath,
+  rememberPartial,
+} from './partial.ts'
 import { removeTree } from './remove-tree.ts'
 
 /** A folder in the making. End with `commit` or `abort`; after either the other does nothing. */
@@ -42,9 +49,12 @@ const OTHERS_WRITE = 0o022
  */
 export async function createFolder(path: string): Promise<FolderOutput> {
   let around: HeldFolder | undefined
+  let unfinished = ''
   try {
     around = await HeldFolder.open(dirname(path))
     const name = basename(newPartialPath(path))
+    unfinished = around.at(name)
+    rememberPartial(unfinished, () => rmdirSync(unfinished))
     const outer = await makeOuter(around, name, path)
     try {
       await mkdir(outer.at(CONTENT), OWNER_ONLY)
@@ -55,6 +65,7 @@ export async function createFolder(path: string): Promise<FolderOutput> {
     }
     return new PartialFolder(path, name, around, outer)
   } catch (error) {
+    forgetPartial(unfinished)
     await around?.close()
     throw toFileError(error, { path, verb: 'write' })
   }
@@ -74,6 +85,10 @@ class PartialFolder implements FolderOutput {
     this.#around = around
     this.#outer = outer
     this.contentPath = outer.at(CONTENT)
+    rememberPartial(around.at(name), () => {
+      rmSync(this.contentPath, { recursive: true, force: true })
+      rmdirSync(around.at(name))
+    })
   }
 
   async commit(): Promise<void> {
@@ -100,6 +115,7 @@ class PartialFolder implements FolderOutput {
 
   async #removeOuter(): Promise<void> {
     this.#isDone = true
+    forgetPartial(this.#around.at(this.#name))
     try {
       await rmdir(this.#around.at(this.#name))
     } finally {

@@ -29,8 +29,8 @@ export interface StalePartial {
   readonly ino: number
 }
 
-/** Files of this process that are in the making. */
-const unfinished = new Set<string>()
+/** What of this process is in the making, and how it is removed. */
+const unfinished = new Map<string, () => void>()
 let announce: (() => void) | undefined
 
 /** Calls `announce` before the first of all files is made, from when on a sudden end leaves it there. */
@@ -41,20 +41,25 @@ export function beforeFirstPartial(call: () => void): void {
 /** A new file beside `output` that no other user can read yet. Throws what the system throws. */
 export async function openPartial(output: string): Promise<Partial> {
   const path = newPartialPath(output)
-  unfinished.add(path)
+  rememberPartial(path, () => unlinkSync(path))
   return { path, handle: await open(path, 'wx+', 0o600) }
 }
 
-/** The file has its own name, or is gone. */
+/** Something is in the making. @param remove without waiting, in the last moment of this process */
+export function rememberPartial(path: string, remove: () => void): void {
+  unfinished.set(path, remove)
+}
+
+/** It has its own name, or is gone. */
 export function forgetPartial(path: string): void {
   unfinished.delete(path)
 }
 
-/** Removes every file in the making, in the last moment of this process. */
+/** Removes everything in the making, in the last moment of this process. */
 export function removeUnfinished(): void {
-  for (const path of unfinished) {
+  for (const remove of unfinished.values()) {
     try {
-      unlinkSync(path)
+      remove()
     } catch {
       // The next run removes it.
     }
