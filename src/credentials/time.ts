@@ -84,6 +84,7 @@ function shortIso(date: Date): string {
 
 /** `1h 30min` in microseconds. */
 function parseSpan(text: string): bigint | undefined {
+  if (/\.\d+\./.test(text)) return undefined // 1.5.5 is not 1.5 and .5
   const parts = [...text.matchAll(/\s*(?:(\d+)(?:\.(\d+))?|\.(\d+))\s*([A-Za-z\u00b5\u03bc]*)/g)]
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text.trimEnd()) {
     return undefined
