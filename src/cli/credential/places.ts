@@ -21,7 +21,7 @@ export function placeFinder(): (path: string) => string {
       if (known.size === MAX_KNOWN) known.clear()
       known.set(folder, place)
     }
-    return join(place, basename(path))
+    return `${place}/${basename(path)}`
   }
 }
 
