@@ -46,7 +46,10 @@ async function readInput(maximum: number): Promise<Uint8Array | undefined> {
 
 let interruption: AbortController | undefined
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+// On this signal Node lets every user of the machine debug the process: read its keys, and run code in it.
+process.on('SIGUSR1', () => undefined)
 
 /** What became of a command that does not say it itself. */
 function sayEnd(): void {

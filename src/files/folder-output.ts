@@ -16,7 +16,7 @@ import { errnoOf, toFileError } from './errno.ts'
 import { HeldFolder } from './held-folder.ts'
 import { findStaleNames, isOurs, newPartialPath } from './partial.ts'
 import { removeTree } from './remove-tree.ts'
-import { forgetUnfinished, noteUnfinished } from './unfinished.ts'
+import { forgetUnfinished, noteUnfinished, registerUnfinished } from './unfinished.ts'
 
 /** A folder in the making. End with `commit` or `abort`; after either the other does nothing. */
 export interface FolderOutput {
@@ -53,9 +53,13 @@ const OTHERS_WRITE = 0o022
  */
 export async function createFolder(path: string): Promise<FolderOutput> {
   let around: HeldFolder | undefined
+  let unfinished = ''
   try {
     around = await HeldFolder.open(dirname(path))
     const name = basename(newPartialPath(path))
+    const folder = around.at(name)
+    unfinished = join(dirname(path), name)
+    registerUnfinished(unfinished, () => rmdirSync(folder))
     const outer = await makeOuter(around, name, path)
     try {
       await mkdir(outer.at(CONTENT), OWNER_ONLY)
@@ -64,9 +68,10 @@ export async function createFolder(path: string): Promise<FolderOutput> {
       await rmdir(around.at(name)).catch(() => undefined)
       throw error
     }
-    noteUnfinished(join(dirname(path), name))
+    noteUnfinished(unfinished)
     return new PartialFolder(path, name, around, outer)
   } catch (error) {
+    forgetUnfinished(unfinished)
     await around?.close()
     throw toFileError(error, { path, verb: 'write' })
   }

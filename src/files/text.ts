@@ -7,6 +7,8 @@ import { FileError } from '../errors.ts'
 import { toFileError } from './errno.ts'
 import { openStream, readStream } from './stream.ts'
 
+const FIRST_SIZE = 64 * 1024
+
 export interface SmallFileOptions {
   /** Most bytes the file may have. Default 1 MiB. */
   readonly maximum?: number
@@ -104,14 +106,15 @@ function assertRegular(found: Stats, path: string): void {
   throw new FileError('NOT_A_FILE', `${path} is ${kind}`)
 }
 
+/** A terminal and a slow pipe give a few bytes at a time: they take no more memory than others. */
 async function readToEnd(handle: FileHandle, path: string, maximum: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
+  // One byte more than is allowed tells a file that fits from one that does not.
+  const most = maximum + 1
+  let buffer = new Uint8Array(Math.min(FIRST_SIZE, most))
   let size = 0
   for (;;) {
-    // One byte more than is allowed tells a file that fits from one that does not.
-    const buffer = new Uint8Array(Math.min(64 * 1024, maximum + 1 - size))
-    const bytesRead = await readStream(handle, buffer, path, size === 0)
-    if (bytesRead === 0) return new Uint8Array(Buffer.concat(parts))
+    const bytesRead = await readStream(handle, buffer.subarray(size), path, size === 0)
+    if (bytesRead === 0) return buffer.slice(0, size)
     size += bytesRead
     if (size > maximum) {
       throw new FileError(
@@ -119,6 +122,9 @@ async function readToEnd(handle: FileHandle, path: string, maximum: number): Pro
         `${path} has more than ${maximum} bytes, too many to be right`,
       )
     }
-    parts.push(buffer.subarray(0, bytesRead))
+    if (size < buffer.length) continue
+    const larger = new Uint8Array(Math.min(most, 2 * size))
+    larger.set(buffer)
+    buffer = larger
   }
 }

@@ -32,6 +32,7 @@ export function registerUnfinished(path: string, remove: () => void): void {
 
 /** Says that `path` is in the making, in parts that are not removed in a moment. */
 export function noteUnfinished(path: string): void {
+  removals.delete(path)
   lasting.add(path)
 }
 

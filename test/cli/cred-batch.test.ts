@@ -128,7 +128,7 @@ describe('goes on after', () => {
     ['a target that is too old', { 'target-version': '250' }, "type 'null' came with systemd 251"],
     ['a name that is none', { name: 'a/b' }, "'a/b' cannot be the name"],
     ['a moment that is none', { 'not-after': 'soon' }, "'soon' is not a time"],
-    ['an output that exists', { output: () => at('plain') }, 'exists'],
+    ['an output that exists', { output: () => at('manifest') }, 'exists'],
     ['an output that is a folder', { output: () => at('a-folder') }, 'is a directory'],
   ]
   test.each(failures)('%s', async (what, change, message) => {

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkManifest, readEntries } from '../../src/cli/credential/manifest.ts'
 import { findTableLines } from '../../src/cli/credential/toml-lines.ts'
 import { UsageErrors } from '../../src/cli/errors.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 
 /** The entries of a manifest that comes in pieces. */
 async function parseManifest(text: string, name: string) {
@@ -169,6 +171,32 @@ test('both forms say the same', async () => {
 test('outputs are told apart by what they name', async () => {
   const lines = ['x', 'y', './x'].map((output) => JSON.stringify({ input: 'a', output }))
   expect(await mistakes(lines.join('\n'))).toEqual(['FILE line 3: line 1 has the same output'])
+})
+
+test('outputs are told apart by where links lead', async () => {
+  const folder = temporaryFolder()
+  symlinkSync('.', join(folder, 'link'))
+  const lines = [`${folder}/a/x`, `${folder}/link/a/x`, `${folder}/a/../a/x`, `${folder}/link/y`]
+  const text = lines.map((output) => JSON.stringify({ input: 'a', output })).join('\n')
+  expect(await mistakes(text)).toEqual([
+    'FILE line 2: line 1 has the same output',
+    'FILE line 3: line 1 has the same output',
+  ])
+})
+
+test.each([
+  [[{ output: 'a' }], 'FILE line 1: line 1 reads what the output would replace'],
+  [[{}, { input: 'b', output: './a' }], 'FILE line 2: line 1 reads what the output would replace'],
+  [[{ output: 'b' }, { input: './b' }], 'FILE line 2: ./b is the output of line 1'],
+  [
+    [{ 'host-secret': 'h' }, { output: 'h' }],
+    'FILE line 2: line 1 reads what the output would replace',
+  ],
+  [[{ output: 'k', 'tpm2-public-key': 'k' }], 'FILE line 1: line 1 reads what the output'],
+])('%j: what is read is not replaced', async (lines, message) => {
+  const fields = lines.map((line, index) => ({ input: 'a', output: `out${index}`, ...line }))
+  const found = await mistakes(fields.map((each) => JSON.stringify(each)).join('\n'))
+  expect(found).toEqual([expect.stringContaining(message)])
 })
 
 test('of many mistakes the first are shown, and the rest counted', async () => {

@@ -56,6 +56,17 @@ describe('the name', () => {
   })
 })
 
+test.each([
+  ['the secret', [at('plain'), at('./plain')]],
+  ['the secret of the host', [at('plain'), secret]],
+])('%s is not replaced by the credential, with --force neither', async (_, files) => {
+  const before = readFileSync(files[1]!)
+  const { code, stderr } = await encrypt(['--force', '--with-key=host', ...HOST, ...files])
+  expect(stderr).toMatch(/ would replace .*, which is read for it$/m)
+  expect(code).toBe(2)
+  expect(readFileSync(files[1]!)).toEqual(before)
+})
+
 describe('the times', () => {
   const epoch = { environment: { SOURCE_DATE_EPOCH: '1700000000' } }
   test.each([

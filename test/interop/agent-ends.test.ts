@@ -30,7 +30,7 @@ extsign(['keys', 'new', '--directory', folder, '--algorithm', 'p256'])
 async function startAgent(...source: string[]): Promise<string> {
   const path = join(folder, `${number++}.sock`)
   const words = ['agent', '--socket', path, '--certificate', certificate, ...source]
-  agent = spawn(process.execPath, [EXTSIGN, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
+  agent = spawn(process.execPath, [EXTSIGN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
   await new Promise((resolve) => agent?.stdout?.once('data', resolve))
   return path
 }
@@ -63,7 +63,7 @@ async function end(signal: NodeJS.Signals) {
   return { how, took: Date.now() - start }
 }
 
-describe.each(['SIGTERM', 'SIGINT'] as const)('%s ends an agent', (signal) => {
+describe.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s ends an agent', (signal) => {
   const file = ['--private-key', key]
   const command = ['--private-key-source=command', '--private-key=["/bin/sleep","600"]']
 
@@ -81,4 +81,15 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s ends an agent', (signal) => {
     expect(took).toBeLessThan(AT_ONCE)
     expect(existsSync(path)).toBe(false)
   })
+})
+
+test('SIGUSR1, on which Node would let every user debug it, does nothing to an agent', async () => {
+  const path = await startAgent('--private-key', key)
+  const said: string[] = []
+  agent?.stderr?.on('data', (text) => said.push(String(text)))
+  agent?.kill('SIGUSR1')
+  await setTimeout(500)
+  await connect(path, 1, await request('hello'))
+  expect(said).toEqual([])
+  expect((await end('SIGTERM')).how).toBe(0)
 })

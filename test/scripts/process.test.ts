@@ -37,7 +37,7 @@ test.runIf(existsSync('/dev/full'))('results that cannot be written are a failur
   expect(code).toBe(1)
 })
 
-describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
+describe.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s', (signal) => {
   test('removes what was half written', async () => {
     const tree = join(folder, `tree-${signal}`)
     const into = join(folder, `into-${signal}`)
@@ -56,6 +56,35 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     expect(code).toBe(130)
     expect(readdirSync(into)).toEqual([])
   })
+})
+
+test('a folder that waits for a key is removed by a second signal too', async () => {
+  const into = join(folder, 'rekeyed')
+  mkdirSync(into)
+  const credentials = join(folder, 'credentials')
+  mkdirSync(credentials)
+  writeFileSync(join(folder, 'secret'), 'secret')
+  const sealed = start(
+    ...['cred', 'encrypt', '--with-key=null', 'secret', join(credentials, 'x.cred')],
+  )
+  await once(sealed, 'close')
+  const fifo = join(folder, 'device-key')
+  execFileSync('/usr/bin/mkfifo', [fifo])
+  const child = start(
+    ...['cred', 'rekey', credentials, join(into, 'new'), '--allow-null'],
+    ...['--with-key=tpm2', '--tpm2-device-key', fifo],
+  )
+  const closed = once(child, 'close')
+  while (readdirSync(into).length === 0) await sleep(5)
+  const writer = openSync(fifo, 'w')
+  await sleep(200)
+  child.kill('SIGTERM')
+  await sleep(200)
+  child.kill('SIGTERM')
+  const [, signal] = await closed
+  closeSync(writer)
+  expect(signal).toBe('SIGTERM')
+  expect(readdirSync(into)).toEqual([])
 })
 
 describe.runIf(process.platform === 'linux')('a command that waits', () => {

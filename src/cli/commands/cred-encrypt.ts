@@ -3,9 +3,10 @@
 import { flag, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { readSecret, STANDARD, writePrivate } from '../credential/files.ts'
+import { placeFinder } from '../credential/places.ts'
 import { formatSealed, timesToText } from '../credential/report.ts'
-import { requestOptions, sealRequest } from '../credential/request.ts'
-import { ExitCode, printWarnings } from '../errors.ts'
+import { filesOf, requestOptions, sealRequest } from '../credential/request.ts'
+import { ExitCode, printWarnings, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
 import { file, named } from '../types.ts'
 
@@ -34,10 +35,11 @@ export const credEncrypt = defineCommand({
   ],
   async run(values, context) {
     const { input, json, quiet, force } = values
+    const output = values.output === STANDARD ? undefined : values.output
+    if (output !== undefined) assertKept(output, filesOf(values))
     const read = () => readSecret(input, context)
     const { report, text, warnings } = await sealRequest(values, read, context)
     printWarnings(warnings, context.stderr)
-    const output = values.output === STANDARD ? undefined : values.output
     if (output !== undefined) await writePrivate(output, new TextEncoder().encode(text), force)
     else if (!json) context.stdout.write(text)
     if (json) {
@@ -51,3 +53,12 @@ export const credEncrypt = defineCommand({
     return ExitCode.done
   },
 })
+
+/** What is read is not lost, with --force neither. */
+function assertKept(output: string, files: readonly string[]): void {
+  const placeOf = placeFinder()
+  const place = placeOf(output)
+  const read = files.find((path) => placeOf(path) === place)
+  if (read !== undefined)
+    throw new UsageError(`${output} would replace ${read}, which is read for it`)
+}

@@ -1,12 +1,13 @@
 /** The manifest of `extsign cred batch`, in JSON Lines or in TOML, read one credential at a time. */
 
-import { normalize } from 'node:path'
 import type { Repeatable } from '../../files/twice.ts'
 import { UsageError, UsageErrors } from '../errors.ts'
 import { DigestTable } from './digest-table.ts'
 import { type ManifestEntry, type ManifestRecord, readEntry } from './manifest-fields.ts'
 import { readJsonLines } from './manifest-json-lines.ts'
 import { type ManifestLine, readLines } from './manifest-lines.ts'
+import { placeFinder } from './places.ts'
+import { filesOf } from './request.ts'
 
 /** Mistakes that are shown; the rest are counted. */
 const MAX_MISTAKES = 20
@@ -24,16 +25,14 @@ export async function checkManifest(
   look: (entry: ManifestEntry) => void = () => {},
 ): Promise<number> {
   const mistakes = mistakesOf(name)
-  const outputs = new DigestTable()
+  const assertApart = apart()
   let count = 0
   try {
     for await (const record of readRecords(content)) {
       count++
       try {
         const entry = readEntry(record)
-        const output = normalize(entry.request.output)
-        const earlier = outputs.update(output, (line) => line || record.line)
-        if (earlier > 0) throw new UsageError(`line ${earlier} has the same output`)
+        assertApart(entry)
         look(entry)
       } catch (error) {
         mistakes.add(error, `${name} line ${record.line}`)
@@ -46,6 +45,24 @@ export async function checkManifest(
   mistakes.throwIfAny()
   if (count === 0) throw new UsageErrors([new UsageError(`${name} has no credentials`)])
   return count
+}
+
+/** No output replaces another one, or a file that is read, which would be lost with --force. */
+function apart(): (entry: ManifestEntry) => void {
+  const placeOf = placeFinder()
+  /** Of each place the first line that it is in, twice, and one more where that writes to it. */
+  const uses = new DigestTable()
+  const use = (path: string, value: number) => uses.update(placeOf(path), (first) => first || value)
+  return ({ line, request }) => {
+    for (const path of filesOf(request)) {
+      const first = use(path, 2 * line)
+      if (first % 2 === 1) throw new UsageError(`${path} is the output of line ${first >>> 1}`)
+    }
+    const first = use(request.output, 2 * line + 1)
+    if (first === 0) return
+    const what = first % 2 === 1 ? 'has the same output' : 'reads what the output would replace'
+    throw new UsageError(`line ${first >>> 1} ${what}`)
+  }
 }
 
 /** The entries of a manifest that was checked. */

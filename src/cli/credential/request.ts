@@ -71,6 +71,13 @@ export interface SealRequest extends RequestValues {
   readonly output: string
 }
 
+/** The files that are read for a credential. */
+export function filesOf(request: SealRequest): readonly string[] {
+  const { input, hostSecret, tpmDeviceKey, tpmPublicKey } = request
+  const files = [input === STANDARD ? undefined : input, hostSecret, tpmDeviceKey, tpmPublicKey]
+  return files.filter((path) => path !== undefined)
+}
+
 export interface SealedRequest {
   /** What there is to say of it, found out when it is asked for. */
   readonly report: () => Promise<SealedReport>
