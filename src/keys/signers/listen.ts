@@ -60,7 +60,8 @@ function listen(server: Server, path: string): Promise<void> {
     const umask = process.umask(OTHERS)
     try {
       // Binds before it returns.
-      server.listen(path, () => {
+      // A path of digits alone would be a port.
+      server.listen({ path }, () => {
         server.off('error', reject)
         resolve()
       })
@@ -109,7 +110,7 @@ function taken(path: string, hint: string): KeyError {
 
 function isAlive(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createConnection(path)
+    const socket = createConnection({ path })
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)
