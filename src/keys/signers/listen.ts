@@ -32,7 +32,8 @@ interface Identity {
  * @throws KeyError EXISTS where the name is taken, UNREADABLE where no socket can be made there.
  */
 export async function listenAt(server: Server, path: string): Promise<() => Promise<void>> {
-  const hidden = join(dirname(path), `.${toHex(randomBytes(4))}`)
+  // Node takes what reads as a number for a port, and hexadecimal digits alone may.
+  const hidden = join(dirname(path), `.s${toHex(randomBytes(4))}`)
   const problem = findSocketPathProblem(path) ?? findSocketPathProblem(hidden)
   if (problem) {
     throw new KeyError('UNREADABLE', `cannot make socket ${path}: ${problem}`, {
@@ -60,7 +61,6 @@ function listen(server: Server, path: string): Promise<void> {
     const umask = process.umask(OTHERS)
     try {
       // Binds before it returns.
-      // A path of digits alone would be a port.
       server.listen({ path }, () => {
         server.off('error', reject)
         resolve()
