@@ -8,6 +8,7 @@ import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KeyError } from '../errors.ts'
 import { allOf } from '../files/all-of.ts'
 import { errnoOf, toFileError } from '../files/errno.ts'
+import { withLock } from '../files/lock.ts'
 import { commitOutputs } from '../files/output.ts'
 import { createOutputs, type OutputFile } from '../files/outputs.ts'
 import { assertInside } from '../files/outside.ts'
@@ -61,15 +62,14 @@ export async function installCertificates(
   const { root, place = 'local', force = false } = options
   const wanted = await loadAll(options)
   const directory = await makeDirectory(root, PLACES[place])
-  const states: InstalledCertificate['state'][] = []
-  const missing: CertificateFile[] = []
-  for (const { certificate, name } of wanted) {
-    const path = await findFile(root, join(directory, name))
-    const state = await findState(path, certificate, force)
-    states.push(state)
-    if (state !== 'unchanged') missing.push({ path, certificate })
-  }
-  await writeAll(missing, force)
+  const files: readonly PlannedFile[] = await writeMissing(directory, force, async () => {
+    const planned: PlannedFile[] = []
+    for (const { certificate, name } of wanted) {
+      const path = await findFile(root, join(directory, name))
+      planned.push({ path, certificate, state: await findState(path, certificate, force) })
+    }
+    return planned
+  })
   const used = await readTrustDirectories(
     VERITY_DIRECTORIES.map((folder) => join(root, folder)),
     { allowMissing: true },
@@ -80,7 +80,7 @@ export async function installCertificates(
     return {
       source: certificate.sourceFile,
       path,
-      state: states[index]!,
+      state: files[index]!.state, // as many as wanted
       subject: certificate.subject.text,
       serial: toHex(certificate.serial),
       fingerprint: certificate.fingerprint,
@@ -89,6 +89,32 @@ export async function installCertificates(
         ...findWarnings(certificate, options.now),
       ],
     }
+  })
+}
+
+interface CertificateFile {
+  readonly path: string
+  readonly certificate: LoadedCertificate
+}
+
+interface PlannedFile extends CertificateFile {
+  readonly state: InstalledCertificate['state']
+}
+
+/** Writes what is missing, which is looked at again while nothing else changes the directory. */
+async function writeMissing(
+  directory: string,
+  force: boolean,
+  look: () => Promise<readonly PlannedFile[]>,
+): Promise<readonly PlannedFile[]> {
+  const isMissing = ({ state }: PlannedFile) => state !== 'unchanged'
+  const found = await look()
+  // A directory that cannot be written to may have everything.
+  if (!found.some(isMissing)) return found
+  return withLock(directory, async () => {
+    const planned = await look()
+    await writeAll(planned.filter(isMissing), force)
+    return planned
   })
 }
 
@@ -206,11 +232,6 @@ export async function installInto(
   const path = join(directory, fileName(name))
   const state = await findState(path, certificate, false)
   if (state !== 'unchanged') await writeAll([{ path, certificate }], false)
-}
-
-interface CertificateFile {
-  readonly path: string
-  readonly certificate: LoadedCertificate
 }
 
 /** Those that are replaced keep their permissions and owner. */

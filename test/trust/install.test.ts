@@ -92,6 +92,26 @@ test('another certificate is replaced only by force', async () => {
   expect(readFileSync(join(root, 'etc/verity.d/x.crt'), 'utf8')).toBe(b.certificatePem)
 })
 
+test('of two that replace one certificate at once, those that say so did it', async () => {
+  const sources = [file('a.crt', a.certificatePem), file('b.crt', b.certificatePem)]
+  for (let round = 0; round < 20; round++) {
+    await install([sources[0]!], { name: 'x', force: true })
+    const runs = [sources[1]!, sources[0]!, sources[1]!].map((source) =>
+      install([source], { name: 'x', force: true }),
+    )
+    const ended = await Promise.allSettled(runs)
+    const states = ended.flatMap((each) => (each.status === 'fulfilled' ? each.value : []))
+    for (const each of ended) {
+      if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'LOCKED' })
+    }
+    const found = readFileSync(join(root, 'etc/verity.d/x.crt'), 'utf8')
+    const replaced = states.filter(({ state }) => state === 'replaced').map(({ source }) => source)
+    expect([a.certificatePem, b.certificatePem]).toContain(found)
+    if (replaced.length === 1) expect(found).toBe(readFileSync(replaced[0]!, 'utf8'))
+    expect(readdirSync(join(root, 'etc/verity.d'))).toEqual(['x.crt'])
+  }
+})
+
 test('all appear or none', async () => {
   mkdirSync(join(root, 'etc/verity.d/b.crt'), { recursive: true })
   const sources = [file('a.crt', a.certificatePem), file('b.crt', b.certificatePem)]

@@ -50,7 +50,6 @@ export const agent = defineCommand({
   async run(values, context) {
     const oldKeys = await allOf(values.oldPublicKey.map(loadPolicyPublicKey))
     const { signer, warnings } = await loadSigner(values, context)
-    printWarnings(warnings, context.stderr)
     const interrupted = context.interrupts()
     const { socket = DEFAULT_SOCKET, json } = values
     const purposes = values.purpose.length > 0 ? values.purpose : (['verity-root-hash'] as const)
@@ -63,6 +62,8 @@ export const agent = defineCommand({
         onRequest: (event) =>
           context.stdout.deliver(json ? describeInJson(event) : describe(event)),
       })
+      // Nothing is said before the socket can be connected to: a script may wait for the first word.
+      printWarnings(warnings, context.stderr)
       const { subject } = signer.certificate
       const start = { event: 'started', purposes, subject: subject.text, socket }
       context.stdout.write(

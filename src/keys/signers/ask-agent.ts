@@ -31,7 +31,7 @@ export async function askAgent(
   const name = `signing agent ${path}`
   const problem = findSocketPathProblem(path)
   if (problem) throw new KeyError('NOT_FOUND', `nobody answers at ${name}: ${problem}`)
-  const socket = createConnection(path)
+  const socket = createConnection({ path })
   // What goes wrong after the answer is of no interest.
   socket.on('error', () => undefined)
   let timedOut = false

@@ -32,7 +32,8 @@ interface Identity {
  * @throws KeyError EXISTS where the name is taken, UNREADABLE where no socket can be made there.
  */
 export async function listenAt(server: Server, path: string): Promise<() => Promise<void>> {
-  const hidden = join(dirname(path), `.${toHex(randomBytes(4))}`)
+  // Node takes what reads as a number for a port, and hexadecimal digits alone may.
+  const hidden = join(dirname(path), `.s${toHex(randomBytes(4))}`)
   const problem = findSocketPathProblem(path) ?? findSocketPathProblem(hidden)
   if (problem) {
     throw new KeyError('UNREADABLE', `cannot make socket ${path}: ${problem}`, {
@@ -60,7 +61,7 @@ function listen(server: Server, path: string): Promise<void> {
     const umask = process.umask(OTHERS)
     try {
       // Binds before it returns.
-      server.listen(path, () => {
+      server.listen({ path }, () => {
         server.off('error', reject)
         resolve()
       })
@@ -109,7 +110,7 @@ function taken(path: string, hint: string): KeyError {
 
 function isAlive(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createConnection(path)
+    const socket = createConnection({ path })
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)

@@ -28,7 +28,7 @@ const MAX_OUTPUT = 16 * 1024
 /** Characters of what a failing command says that are worth showing. */
 const MAX_SAID = 600
 /** Milliseconds between two looks at how much it has printed. */
-const LOOK = 100
+const LOOK = 10
 
 /**
  * What the command prints.

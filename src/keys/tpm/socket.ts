@@ -36,7 +36,8 @@ export async function connectSocket(
 ): Promise<TpmTransport> {
   const problem = device.kind === 'unix' ? findSocketPathProblem(device.path) : undefined
   if (problem) throw new TpmError('NOT_FOUND', `no TPM answers at ${label}: ${problem}`)
-  const socket = device.kind === 'unix' ? createConnection(device.path) : connectTcp(device)
+  const socket =
+    device.kind === 'unix' ? createConnection({ path: device.path }) : connectTcp(device)
   await connected(socket, label, patience)
   return new SwtpmSocket(socket, label, patience)
 }
