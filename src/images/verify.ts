@@ -5,7 +5,7 @@ import { parseImagePolicy } from '../formats/image-policy.ts'
 import { contentType, extensionRelease, filesystem, hierarchies, merge } from './checks/contents.ts'
 import { type Check, type Finding, judge, runChecks, type Verdict } from './checks/finding.ts'
 import { excuseInterrupted, interruptedChange } from './checks/interrupted-change.ts'
-import { predictReaders } from './checks/predict-readers.ts'
+import { findRefusals, predictReaders } from './checks/predict-readers.ts'
 import type { ReaderVerdict } from './checks/reader-verdict.ts'
 import { imagePolicy, sidecars } from './checks/readers.ts'
 import {
@@ -90,7 +90,8 @@ export async function verifyImage(
   const image = await openImage(path)
   try {
     const subject = await examine(image, options)
-    const found = await runChecks(subject, CHECKS)
+    const checked = await runChecks(subject, CHECKS)
+    const found = [...checked, ...findRefusals(subject, checked)]
     const findings = await excuseInterrupted(subject, found, CHECKS)
     const { journal } = image
     return {

@@ -4,14 +4,21 @@ import { realpathSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { cachedSource } from '../bytes/cached-source.ts'
 import { FormatError } from '../errors.ts'
-import { openFileSource } from '../files/file-source.ts'
+import { type FileSource, openFileSource } from '../files/file-source.ts'
+import { openErofs } from '../formats/erofs/index.ts'
 import { BLOCK_SIZE } from '../formats/erofs/layout.ts'
+import { decodeSuperblock } from '../formats/erofs/read/decode-superblock.ts'
 import { type Probe, probe } from '../formats/probe/index.ts'
+import { SQUASHFS_SUPERBLOCK_SIZE, squashfsSize } from '../formats/squashfs.ts'
+import { VERITY_BLOCK_SIZE } from '../formats/verity/hash-tree.ts'
 import type { FileContent } from '../tree/model.ts'
+import { findCut, findMountObjections } from './checks/mount-objections.ts'
+import { findPageObstacle, isUnread } from './checks/obstacles.ts'
 import type { ImageResult, WrapOptions } from './options.ts'
 import { ordered } from './pipeline/ordered.ts'
 import { createPool, type Pool } from './pipeline/pool.ts'
 import { readContent } from './pipeline/read-content.ts'
+import { attempt, failureOf, resultOf } from './read/attempt.ts'
 import { type AssemblyTools, assembleImage } from './write/assemble.ts'
 import { ambivalent } from './write/assert-mountable.ts'
 import { Batch } from './write/filesystem/batch.ts'
@@ -19,11 +26,12 @@ import { Batch } from './write/filesystem/batch.ts'
 /**
  * Wraps an EROFS or squashfs file, as it is, into an image and, with `signing`, signs it.
  *
- * @throws FormatError where the file is neither, or something else as well; FileError, KeyError; nothing is left behind then.
+ * @throws FormatError where the file is neither, something else as well, cut off, or one that no
+ *   reader mounts from an image; FileError, KeyError; nothing is left behind then.
  */
 export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult> {
   const { filesystem, onProgress } = options
-  const content = await openFilesystemFile(filesystem)
+  const content = await openFilesystemFile(filesystem, options.architecture ?? 'x86-64')
   const pool = createPool(options.threads)
   pool.expect(content.size)
   try {
@@ -44,10 +52,12 @@ export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult>
 }
 
 /** The file, once it has been shown to be a file system systemd mounts, and nothing else. */
-async function openFilesystemFile(path: string): Promise<FileContent> {
+async function openFilesystemFile(path: string, architecture: string): Promise<FileContent> {
   const source = await openFileSource(path)
   try {
-    assertFilesystem(await probe(cachedSource(source), true), path)
+    const found = await probe(cachedSource(source), true)
+    assertFilesystem(found, path)
+    await assertUsable(source, found, architecture)
   } finally {
     await source.close()
   }
@@ -65,6 +75,39 @@ function assertFilesystem({ types }: Probe, path: string): void {
     })
   }
   if (types.length > 1) throw ambivalent(types, path)
+}
+
+/** What is not known here to be mounted is wrapped; what is known not to be is not. */
+async function assertUsable(
+  source: FileSource,
+  { types }: Probe,
+  architecture: string,
+): Promise<void> {
+  const { path, size } = source
+  const refuse = (fact: string) => {
+    return new FormatError('file system', 'BAD_VALUE', `${path}: ${fact}`, {
+      hint: 'no machine would mount the image once it is signed: make the file system again',
+    })
+  }
+  if (types[0]?.name === 'squashfs') {
+    const stated = squashfsSize(await source.read(0, Math.min(size, SQUASHFS_SUPERBLOCK_SIZE)))
+    const cut = findCut(stated, size)
+    if (cut) throw refuse(`cut off: it has ${size} bytes, and its superblock says ${cut.found}`)
+    return
+  }
+  const head = resultOf(await attempt(() => decodeSuperblock(source)))
+  const cut = head && findCut(head.blocks * head.blockSize, size)
+  if (cut) throw refuse(`cut off: it has ${size} bytes, and its superblock says ${cut.found}`)
+  const opened = await attempt(() => openErofs(source))
+  const failure = failureOf(opened)
+  if (failure && !isUnread(failure)) throw refuse(failure.fact)
+  const erofs = resultOf(opened)
+  if (!erofs) return
+  const { blockSize } = erofs
+  const [objection] = findMountObjections(erofs, VERITY_BLOCK_SIZE)
+  if (objection) throw refuse(objection.reader)
+  const pages = findPageObstacle(blockSize, architecture)
+  if (pages?.certain) throw refuse(pages.reason)
 }
 
 async function copyBlocks(

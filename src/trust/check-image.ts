@@ -48,7 +48,7 @@ export async function checkImage(
     const problems = [read.message]
     return { image: { path, signers: [], readers: [], problems, notes: [] }, certificates: [] }
   }
-  const { signature, unfinished } = read
+  const { signature, isIgnored, unfinished } = read
   const message = resultOf(signature?.message)
   // Files that are ignored are reported by themselves, and here only when they would have fitted.
   const trust = { ...store, ignored: [] }
@@ -68,11 +68,17 @@ export async function checkImage(
         ...unfinished,
         ...(refused ? [`systemd does not accept it: ${userspace.reason}`] : []),
       ],
-      notes: refused && signature && message ? explain(signature, message, candidates) : [],
+      notes: [
+        ...(isIgnored ? [IGNORED] : []),
+        ...(refused && signature && message ? explain(signature, message, candidates) : []),
+      ],
     },
     certificates: signers.flatMap((signer) => findSigner(signer, store.certificates) ?? []),
   }
 }
+
+const IGNORED =
+  'systemd 257 mounts a usr partition unverified where no file beside the image states its root hash'
 
 function explain(signature: FoundSignature, message: SignedData, candidates: Candidates) {
   return explainMismatch(message, contentOf(signature), candidates)
@@ -81,6 +87,8 @@ function explain(signature: FoundSignature, message: SignedData, candidates: Can
 interface ReadSignature {
   /** The one that readers look at. */
   readonly signature: FoundSignature | undefined
+  /** Whether systemd 257 does not look at it. */
+  readonly isIgnored: boolean
   /** What a change that is not finished means for it. */
   readonly unfinished: readonly string[]
 }
@@ -90,10 +98,12 @@ async function readSignature(path: string): Promise<ReadSignature | FormatError>
   try {
     const image = await openImage(path)
     try {
-      const { signature, objection } = (await collectRootHashes(image)).reader
+      const { seals } = await collectRootHashes(image)
+      const { signature, objection } = seals['systemd 262']
+      const isIgnored = signature !== undefined && !seals['systemd 257'].signature
       if (objection) return new FormatError('verity signature', 'BAD_VALUE', objection.reason)
       const problems = judgeJournal(image.journal)?.problems ?? []
-      return { signature, unfinished: problems.map(({ found }) => found) }
+      return { signature, isIgnored, unfinished: problems.map(({ found }) => found) }
     } finally {
       await image.close()
     }

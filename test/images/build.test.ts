@@ -1,4 +1,5 @@
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -197,6 +198,28 @@ describe('wrapFilesystem', () => {
     })
     expect(wrapped.rootHash).toBe(built.rootHash)
     expect(readFileSync(wrapped.output).equals(readFileSync(built.output))).toBe(true)
+  })
+
+  test('refuses what is cut off', async () => {
+    const built = await build(treeOf({ 'lib/noise': noise(60_000) }))
+    const { offset } = built.partitions[0]!
+    const erofs = readFileSync(built.output).subarray(offset, offset + built.filesystemSize)
+    const squashfs = Buffer.alloc(8192)
+    squashfs.write('hsqs')
+    squashfs.writeUInt16LE(4, 28)
+    squashfs.writeBigUInt64LE(8193n, 40)
+    for (const [name, bytes] of [
+      ['erofs', erofs.subarray(0, 16384)],
+      ['erofs-byte', erofs.subarray(0, -1)],
+      ['squashfs', squashfs],
+    ] as const) {
+      const filesystem = join(folder, `cut.${name}`)
+      writeFileSync(filesystem, bytes)
+      const output = join(folder, `cut-${name}.raw`)
+      const wrapping = wrapFilesystem({ filesystem, output, threads: 0 })
+      await expect(wrapping).rejects.toThrow(`cut off: it has ${bytes.length} bytes`)
+      expect(existsSync(output)).toBe(false)
+    }
   })
 
   test.each([

@@ -129,11 +129,12 @@ describe('the SHA-256 of an image of', () => {
     const filesystem = join(folder, 'filesystem')
     const bytes = noise(100 * 4096)
     bytes.set(new TextEncoder().encode('hsqs'))
+    new DataView(bytes.buffer).setBigUint64(40, BigInt(bytes.length), true)
     writeFile(filesystem, bytes)
     const output = join(folder, 'wrapped.raw')
     await wrapFilesystem({ filesystem, output, seed: SEED, signing, threads: 0 })
     expect(digestOf(output)).toBe(
-      '1147cd16ec011a6d596a04001d9fb8371f14c7f9dd7333086118bd87b2116dfe',
+      '12bbb39c545ac3744c229f599204fab1355e946b51edbc10630532b47bcdd80f',
     )
   })
 })

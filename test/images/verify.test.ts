@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, symlinkSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concat } from '../../src/bytes/concat.ts'
@@ -17,6 +17,8 @@ import { noise, writeFile } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { buildImage, certificateOf, failedChecks, mutate, signingWith } from './fixtures.ts'
 
+/** Stands for the root hash of the image. */
+const HASH = 'its'
 const folder = temporaryFolder()
 const rsa = makeTestKey('rsa2048')
 const other = makeTestKey('p256', { commonName: 'somebody else' })
@@ -333,15 +335,38 @@ describe('files beside an image', () => {
     })
   })
 
-  test.each([
-    ['not hexadecimal', 'hello'],
-    ['too short', 'abcd'],
-    ['empty', ''],
-  ])('must be readable: a root hash that is %s', async (_, text) => {
-    const file = join(folder, 'hello_7.raw')
-    copyFileSync(path, file)
-    writeFile(join(folder, 'hello_7.roothash'), text)
-    await expect(verifyImage(file)).rejects.toThrow(FormatError)
+  const failedBeside = async (name: string, beside: Readonly<Record<string, string | null>>) => {
+    const file = join(folder, name, 'hello.raw')
+    writeFile(file, readFileSync(path))
+    for (const [suffix, text] of Object.entries(beside)) {
+      const neighbour = join(folder, name, `hello.${suffix}`)
+      if (text === null) mkdirSync(neighbour)
+      else writeFile(neighbour, text)
+    }
+    const { findings, readers } = await verifyImage(file, trusted)
+    const systemd = readers.find(({ reader }) => reader === 'systemd')
+    return [...failedChecks(findings), `${systemd?.verdict} ${systemd?.reason.split(':')[0]}`]
+  }
+
+  const beside = 'files beside the image'
+  test.each<[string, Record<string, string | null>, string[]]>([
+    ['no-digits', { roothash: 'hello' }, [beside, 'refuses EINVAL']],
+    ['few-digits', { roothash: 'abcd' }, [beside, 'refuses EINVAL']],
+    ['no-hash', { roothash: '' }, [beside, 'refuses EINVAL']],
+    ['hash-folder', { roothash: null }, [beside, 'refuses EISDIR']],
+    ['other-empty', { usrhash: '' }, [beside, 'refuses EINVAL']],
+    ['no-signature', { roothash: HASH, 'roothash.p7s': '' }, [beside, 'refuses EINVAL']],
+    ['signature-folder', { roothash: HASH, 'roothash.p7s': null }, [beside, 'refuses EISDIR']],
+    ['only-signature', { 'roothash.p7s': '' }, ['accepts signed, checked by the kernel']],
+    ['signature-alone-folder', { 'roothash.p7s': null }, ['accepts signed, checked by the kernel']],
+    ['no-tree', { verity: '' }, [beside, 'refuses EBADR']],
+    ['tree-folder', { verity: null }, [beside, 'refuses EBADR']],
+  ])('need not hold what they should: %s', async (name, files, expected) => {
+    const real = Object.entries(files).map(([suffix, text]) => [
+      suffix,
+      text === HASH ? image.rootHash : text,
+    ])
+    expect(await failedBeside(name, Object.fromEntries(real))).toEqual(expected)
   })
 })
 
@@ -457,7 +482,9 @@ describe('the name of the file', () => {
 describe('other images', () => {
   test('of squashfs are verified without being read', async () => {
     const filesystem = join(folder, 'files.squashfs')
-    writeFile(filesystem, concat(new TextEncoder().encode('hsqs'), noise(9000)))
+    const bytes = concat(new TextEncoder().encode('hsqs'), noise(9000))
+    viewOf(bytes).setBigUint64(40, BigInt(bytes.length), true)
+    writeFile(filesystem, bytes)
     const output = join(folder, 'squash.raw')
     const built = await wrapFilesystem({
       filesystem,

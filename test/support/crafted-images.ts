@@ -10,6 +10,9 @@ import { crc32 } from 'node:zlib'
 import { decode, encode } from '../../src/bytes/struct.ts'
 import { Superblock } from '../../src/formats/erofs/layout.ts'
 import { superblockChecksum } from '../../src/formats/erofs/read/decode-superblock.ts'
+import type { ReaderVerdict } from '../../src/images/checks/reader-verdict.ts'
+import type { Generation } from '../../src/images/read/reader-seal.ts'
+import type { Verification } from '../../src/images/verify.ts'
 import { makeTestKey, type TestKey } from '../keys/test-keys.ts'
 import { CONTENT_SAMPLES } from './content-samples.ts'
 import {
@@ -22,7 +25,7 @@ import {
   typeOf,
 } from './craft-image.ts'
 import { makeImageOfTree } from './image-of-tree.ts'
-import { writeFile } from './sample-trees.ts'
+import { noise, writeFile } from './sample-trees.ts'
 
 export interface CraftedImage {
   /** What is unusual about it. */
@@ -49,8 +52,42 @@ const READ_ONLY = 1n << 60n
 const GROWFS = 1n << 59n
 const KIB = 1024
 
+/** What is in the second file. */
+export const MORE = noise(8192)
+
+/** A file system with other content in a file, and nothing else changed. */
+export function damage(filesystem: Uint8Array): Buffer {
+  const changed = Buffer.from(filesystem)
+  const at = changed.indexOf(MORE.subarray(0, 64))
+  if (at < 0) throw new RangeError('nothing of the file is there')
+  changed[at + 7]! ^= 1
+  return changed
+}
+
 /** A file that is there once the extension is merged. */
 export const CRAFTED_MARK = 'usr/share/crafted/mark'
+/** Another, whose content takes blocks of its own. */
+export const CRAFTED_MORE = 'usr/share/crafted/more'
+
+/**
+ * Whether it shows only when the hash tree is used, the signature is checked or the file system is
+ * mounted, which needs the device mapper and older kernels: see the virtual machines. Arrays of
+ * firmware are looked for on whole devices, as those of virtual machines are.
+ */
+export function isLater(reason: string): boolean {
+  return /^(EDESTADDRREQ|the hash tree|reading |\w+_raid_member and erofs)|the device below|Linux up to/.test(
+    reason,
+  )
+}
+
+/** What is said of a version of systemd, or of systemd as such. */
+export function systemdOf(
+  { readers }: Pick<Verification, 'readers'>,
+  generation?: Generation,
+): ReaderVerdict {
+  const find = (name: string | undefined) => readers.find(({ reader }) => reader === name)
+  return find(generation) ?? find('systemd')!
+}
 
 /** The extension as a root tree and as a usr tree, each as a file system. */
 export async function makeCraftedTrees(folder: string): Promise<[root: Buffer, usr: Buffer]> {
@@ -62,6 +99,7 @@ export async function makeCraftedTrees(folder: string): Promise<[root: Buffer, u
     const tree = join(folder, `crafted-${name}`)
     writeFile(join(tree, `${top}lib/extension-release.d/extension-release.c`), 'ID=_any\n')
     writeFile(join(tree, CRAFTED_MARK.replace('usr/', top)), 'here')
+    writeFile(join(tree, CRAFTED_MORE.replace('usr/', top)), MORE)
     const output = `${tree}.raw`
     const built = await makeImageOfTree({ kind: 'sysext', tree, output, name: 'c' })
     const { offset } = built.partitions[0]!
@@ -120,10 +158,14 @@ function tables({ data, sealed }: Base): CraftedImage[] {
     content,
   })
   const empty = { ...signature, content: Buffer.alloc(0), uuid: other('').uuid }
+  const damaged = { ...root, content: damage(root.content) }
   const again = (partition: CraftedPartition) => ({ ...partition, uuid: other('').uuid })
   const all: Record<string, readonly CraftedPartition[]> = {
     sound: [root, hash, signature],
     'no signature': [root, hash],
+    'no signature, data by another UUID': [again(root), hash],
+    'no signature, damaged data': [damaged, hash],
+    'damaged data': [damaged, hash, signature],
     'no hash tree': [root],
     'a signature and no hash tree': [root, signature],
     'only a hash tree': [hash],
@@ -624,6 +666,12 @@ async function filesystems({ data, key }: Base): Promise<CraftedImage[]> {
       if (checksum) covered.writeUInt32LE(superblockChecksum(covered), 4)
     }
   const sb = decode(Superblock, data, 1024)
+  // As Linux computes it, and libblkid does not.
+  const small = (blkszbits: number) => (image: Buffer) => {
+    field({ blkszbits }, false)(image)
+    const covered = image.subarray(1024, 1024 + 2 ** blkszbits)
+    covered.writeUInt32LE(superblockChecksum(covered), 4)
+  }
   const inode = (change: (inode: Buffer) => void) => (image: Buffer) => {
     change(image.subarray(root, root + 64))
     field({})(image)
@@ -642,6 +690,8 @@ async function filesystems({ data, key }: Base): Promise<CraftedImage[]> {
     'an incompatible feature of the future': field({ featureIncompat: 0x40000000 }),
     'blocks of 256 bytes': field({ blkszbits: 8, featureCompat: 0 }),
     'blocks of 512 bytes': field({ blkszbits: 9, featureCompat: 0 }),
+    'blocks of 512 bytes and a checksum': small(9),
+    'blocks of 1024 bytes and a checksum': small(10),
     'blocks of 2048 bytes': field({ blkszbits: 11, featureCompat: 0 }),
     'blocks of 8192 bytes': field({ blkszbits: 13, featureCompat: 0 }),
     'blocks of 128 KiB': field({ blkszbits: 17, featureCompat: 0 }),
@@ -729,8 +779,9 @@ async function overlays({ data, key, sealed }: Base): Promise<CraftedImage[]> {
 async function usrTrees(data: Uint8Array, key: TestKey): Promise<CraftedImage[]> {
   const sealed = await seal(data, key)
   const stranger = await seal(data, makeTestKey('rsa2048', { commonName: 'somebody else' }))
-  const ofUsr = (by: Seal) =>
-    sealedPartitions(data, by).map((partition, index) => ({
+  const changed = damage(data)
+  const ofUsr = (by: Seal, content = data) =>
+    sealedPartitions(content, by).map((partition, index) => ({
       ...partition,
       type: typeOf('usr', (['data', 'hash', 'signature'] as const)[index]!),
     }))
@@ -742,6 +793,13 @@ async function usrTrees(data: Uint8Array, key: TestKey): Promise<CraftedImage[]>
     ['signed by somebody else', layOut(ofUsr(stranger))],
     ['unsigned', unsigned!],
     ['bare', bare!],
+    ['damaged', layOut(ofUsr(sealed, changed))],
+    ['damaged and unsigned', layOut(ofUsr(sealed, changed).slice(0, 2))],
+    ['damaged, its root hash beside', layOut(ofUsr(sealed, changed)), { 'c.usrhash': rootHash }],
+    ['unsigned, an empty root hash beside', unsigned!, { 'c.usrhash': '' }],
+    ['whole, an empty signature beside', whole!, { 'c.usrhash': rootHash, 'c.usrhash.p7s': '' }],
+    ['whole, an empty signature alone beside', whole!, { 'c.usrhash.p7s': '' }],
+    ['whole, a hash tree beside', whole!, { 'c.verity': sealed.hash }],
     ['whole, its root hash beside', whole!, { 'c.usrhash': rootHash }],
     ['whole, its root hash beside as that of root', whole!, { 'c.roothash': rootHash }],
     ['whole, another root hash beside', whole!, { 'c.usrhash': '1'.repeat(64) }],
@@ -756,9 +814,11 @@ async function usrTrees(data: Uint8Array, key: TestKey): Promise<CraftedImage[]>
 function sidecars({ data, sealed }: Base): CraftedImage[] {
   const image = layOut(sealedPartitions(data, sealed))
   const unsigned = layOut(sealedPartitions(data, sealed).slice(0, 2))
+  const without = layOut(sealedPartitions(data, sealed).slice(0, 1))
   const bare = Buffer.from(data)
   const { rootHash, pkcs7, hash } = sealed
   const none = '0'.repeat(64)
+  const all = (p7s: string) => ({ 'c.roothash': rootHash, 'c.roothash.p7s': p7s, 'c.verity': hash })
   const other = `${rootHash.slice(0, 32)}${'1'.repeat(32)}`
   const cases: readonly [string, Buffer, Record<string, Uint8Array | string>][] = [
     ['its root hash', image, { 'c.roothash': `${rootHash}\n` }],
@@ -779,6 +839,23 @@ function sidecars({ data, sealed }: Base): CraftedImage[] {
     ['a root hash of usr', image, { 'c.usrhash': `${rootHash}\n` }],
     ['a hash tree', image, { 'c.verity': hash }],
     ['an empty hash tree', image, { 'c.verity': '' }],
+    ['a hash tree that is none', image, { 'c.verity': 'none' }],
+    ['a root hash and an empty hash tree', image, { 'c.roothash': rootHash, 'c.verity': '' }],
+    ['an empty root hash', unsigned, { 'c.roothash': '' }],
+    ['an empty signature', unsigned, { 'c.roothash': rootHash, 'c.roothash.p7s': '' }],
+    ['an empty signature alone', unsigned, { 'c.roothash.p7s': '' }],
+    ['an empty root hash of usr', image, { 'c.usrhash': '' }],
+    ['a root hash', without, { 'c.roothash': rootHash }],
+    ['an empty root hash', without, { 'c.roothash': '' }],
+    ['an empty root hash', bare, { 'c.roothash': '' }],
+    ['an empty hash tree', bare, { 'c.verity': '' }],
+    ['a root hash and an empty hash tree', bare, { 'c.roothash': rootHash, 'c.verity': '' }],
+    ['a hash tree that is none', bare, { 'c.verity': 'none' }],
+    ['a root hash of usr', bare, { 'c.usrhash': rootHash }],
+    ['an empty root hash of usr', bare, { 'c.usrhash': '' }],
+    ['an empty signature alone', bare, { 'c.roothash.p7s': '' }],
+    ['everything, and an empty signature', bare, all('')],
+    ['everything, and a signature that is none', bare, all('none')],
     ['only the root hash', unsigned, { 'c.roothash': rootHash }],
     ['root hash and signature', unsigned, { 'c.roothash': rootHash, 'c.roothash.p7s': pkcs7 }],
     ['everything', bare, { 'c.roothash': rootHash, 'c.roothash.p7s': pkcs7, 'c.verity': hash }],
@@ -787,9 +864,13 @@ function sidecars({ data, sealed }: Base): CraftedImage[] {
     ['only a root hash', bare, { 'c.roothash': rootHash }],
     ['another root hash', bare, { 'c.roothash': '1'.repeat(64), 'c.verity': hash }],
   ]
+  const kinds = new Map([
+    [image, 'an image'],
+    [unsigned, 'an unsigned image'],
+    [without, 'an image without hash tree'],
+    [bare, 'a bare file system'],
+  ])
   return cases.map(([what, file, beside]) => {
-    const kind =
-      file === bare ? 'a bare file system' : file === unsigned ? 'an unsigned image' : 'an image'
-    return { name: `${what} beside ${kind}`, image: file, beside }
+    return { name: `${what} beside ${kinds.get(file)}`, image: file, beside }
   })
 }

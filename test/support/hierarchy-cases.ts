@@ -91,6 +91,15 @@ export const HIERARCHY_CASES: readonly HierarchyCase[] = [
     outcome: 'merged',
   },
   {
+    name: 'a usr that is a link to itself',
+    make: (tree) => {
+      rmSync(join(tree, 'usr'), { recursive: true })
+      symlinkSync('usr', join(tree, 'usr'))
+    },
+    outcome: 'refused',
+    found: 'usr: a symbolic link that leads through too many others',
+  },
+  {
     name: 'a usr that is a file',
     make: (tree) => {
       rmSync(join(tree, 'usr'), { recursive: true })

@@ -9,14 +9,14 @@ import {
   parseEnvFile,
 } from '../../formats/release/index.ts'
 import { attempt, failureOf, resultOf } from '../read/attempt.ts'
-import type { ImageRelease } from '../read/contents.ts'
+import { type ImageRelease, OS_RELEASE_LOOP } from '../read/contents.ts'
 import { mountedType } from '../read/probe-image.ts'
 import type { Check, Problem } from './finding.ts'
-import { deviceBlockSize, findMountObjections } from './mount-objections.ts'
+import { coveredSize, deviceBlockSize, findCut, findMountObjections } from './mount-objections.ts'
+import { isUnread } from './obstacles.ts'
 import type { Subject } from './subject.ts'
 
 const PORTABLE_BLOCK_SIZE = 4096
-const UNPROVEN: readonly string[] = ['UNSUPPORTED', 'TOO_LARGE']
 
 /** What is read here is what systemd mounts: libblkid names it, and nothing else. */
 export const contentType: Check<Subject> = {
@@ -53,22 +53,23 @@ export const filesystem: Check<Subject> = {
             found: error.fact,
             offset: data.offset + (error.offset ?? 0),
             // What is too much for this program need not be for others.
-            ...(UNPROVEN.includes(error.code) && { unproven: true as const }),
+            ...(isUnread(error) && { unproven: true as const }),
           },
         ],
       }
     }
     const value = resultOf(contents)
-    if (!value) return { problems: [], note: 'squashfs; its contents are not looked at' }
+    const covered = coveredSize(image, superblock)
+    if (!value) {
+      const cut = findCut(resultOf(subject.squashfs) ?? 0, covered)
+      return { problems: cut ? [cut] : [], note: 'squashfs; its contents are not looked at' }
+    }
     const { blockSize, blocks } = value.erofs
-    const verity = resultOf(superblock)
-    const covered = verity ? verity.dataBlocks * verity.dataBlockSize : data.size
-    const size = blocks * blockSize
-    const problems: Problem[] =
-      size > covered ? [{ expected: `at most ${covered} bytes`, found: `${size} bytes` }] : []
+    const cut = findCut(blocks * blockSize, covered)
+    const problems: Problem[] = cut ? [cut] : []
     for (const { reader: _, ...problem } of findMountObjections(
       value.erofs,
-      deviceBlockSize(subject),
+      deviceBlockSize(subject, subject.rootHashes.seals['systemd 262']),
     )) {
       problems.push(problem)
     }
@@ -108,7 +109,11 @@ function findReleaseProblems({ kind, imageName, lookup, path, release }: ImageRe
   }
   const error = failureOf(release)
   if (error) return [{ expected: 'a release file', found: error.message }]
-  return [...(resultOf(release) ?? [])].flatMap(([key, text]) => {
+  const fields = resultOf(release)
+  if (fields && !fields.has('ID')) {
+    return [{ expected: `ID in ${path}`, found: 'none: nothing merges an extension without it' }]
+  }
+  return [...(fields ?? [])].flatMap(([key, text]) => {
     const problem = findFieldProblem(kind, key, text)?.problem
     return problem ? [{ expected: `${key} in ${path}`, found: `${key}=${text} ${problem}` }] : []
   })
@@ -125,12 +130,16 @@ export const hierarchies: Check<Subject> = {
   async run({ contents }) {
     const value = resultOf(contents)
     if (!value) return undefined
-    const { topLevel, releases, hasOsRelease } = value
+    const { topLevel, releases, osRelease } = value
     const present = value.hierarchies
     const problems: Problem[] = []
-    if (hasOsRelease) {
+    if (osRelease === 'there') {
       const found = 'there: systemd takes the image for an operating system and refuses it'
       problems.push({ expected: 'no usr/lib/os-release', found })
+    }
+    const isLoop = present.some(({ name, defect }) => name === 'usr' && defect?.code === 'ELOOP')
+    if (osRelease === 'ELOOP' && !isLoop) {
+      problems.push({ expected: 'no usr/lib/os-release', found: OS_RELEASE_LOOP })
     }
     for (const { name, defect } of present) {
       if (!defect || defect.code === 'ENOENT') continue

@@ -1,12 +1,13 @@
 /** What makes an image useless to systemd, whoever signed it. */
 
 import { equalBytes } from '../../bytes/equal.ts'
-import { COMPAT } from '../../formats/erofs/layout.ts'
+import type { FormatError } from '../../errors.ts'
 import { findFieldProblem } from '../../formats/release/index.ts'
 import { failureOf, resultOf } from '../read/attempt.ts'
-import type { FilesystemContents, ImageRelease } from '../read/contents.ts'
+import { type FilesystemContents, type ImageRelease, OS_RELEASE_LOOP } from '../read/contents.ts'
+import type { ReaderSeal } from '../read/reader-seal.ts'
 import type { Finding } from './finding.ts'
-import { deviceBlockSize, findMountObjections } from './mount-objections.ts'
+import { coveredSize, deviceBlockSize, findCut, findMountObjections } from './mount-objections.ts'
 import type { Subject } from './subject.ts'
 
 /** A reason for which systemd refuses the image, or may refuse it. */
@@ -26,22 +27,25 @@ const DAMAGES: ReadonlyMap<string, string> = new Map([
   ['data', 'reading its damaged blocks gives EIO'],
 ])
 
-/** Up to this size of a block, libblkid 2.41 and 2.42 compute another checksum than the kernel. */
-const LARGEST_MISREAD_BLOCK = 1024
 /** Larger ones than a page are refused, and no page is smaller. */
 const SMALLEST_PAGE = 4096
 /** Architectures whose pages are never larger. */
 const SMALL_PAGES: readonly (string | undefined)[] = ['x86-64', 'x86', 's390x', 'riscv64', 'arm']
+
 /** The file systems that systemd mounts from an image. */
 const MOUNTABLE = ['btrfs', 'erofs', 'ext4', 'f2fs', 'squashfs', 'vfat', 'xfs']
 
 /** Everything because of which systemd has no use for the image, in the order in which it looks. */
-export function findObstacles(subject: Subject, findings: readonly Finding[]): Obstacle[] {
+export function findObstacles(
+  subject: Subject,
+  seal: ReaderSeal,
+  findings: readonly Finding[],
+): Obstacle[] {
   const inPartitions = [
-    ...findFailed(subject, findings),
-    ...findInSeal(subject),
+    ...findFailed(seal, findings),
+    ...findInSeal(subject, seal),
     ...findInType(subject),
-    ...findInContents(subject),
+    ...findInContents(subject, seal),
   ]
   // Where a reader may choose other partitions, nothing that is wrong with these is certain.
   const isOpen = subject.image.selection?.objection?.certain === false
@@ -59,11 +63,11 @@ function findInTable({ image: { gpt, selection, disguise } }: Subject): Obstacle
   return obstacles
 }
 
-function findInSeal({ image, superblock, tree, rootHashes: { reader } }: Subject): Obstacle[] {
+function findInSeal({ image, superblock, tree }: Subject, seal: ReaderSeal): Obstacle[] {
+  if (seal.objection) return [seal.objection]
   if (!image.data || !image.hash) return []
-  if (reader.objection) return [reader.objection]
   // Nothing states a root hash: then the tree is not used, and may be what it likes.
-  if (!reader.rootHash) return []
+  if (!seal.rootHash) return []
   const failure = failureOf(superblock)
   if (failure) {
     // Bytes that must be zero are looked at by nobody else.
@@ -74,11 +78,12 @@ function findInSeal({ image, superblock, tree, rootHashes: { reader } }: Subject
   const size = Math.max(value?.dataBlockSize ?? 0, value?.hashBlockSize ?? 0)
   if (size > SMALLEST_PAGE)
     return [ofPages(image.architecture, `the hash tree has blocks of ${size} bytes`)]
-  if (equalBytes(tree.rootHash, reader.rootHash)) return []
+  if (equalBytes(tree.rootHash, seal.rootHash)) return []
   return [refuse('the hash tree is not the one the image is known by')]
 }
 
-function findInType({ image: { disguise, probes, filesystem } }: Subject): Obstacle[] {
+function findInType({ image, squashfs, superblock }: Subject): Obstacle[] {
+  const { disguise, probes, filesystem } = image
   if (!probes) return []
   if (disguise) return disguise.place === 'whole' ? [] : [ofDisguise(disguise)]
   const { verdict, certain } = probes.mounted
@@ -90,6 +95,11 @@ function findInType({ image: { disguise, probes, filesystem } }: Subject): Obsta
   if (!MOUNTABLE.includes(name)) {
     return [{ certain, reason: `EIDRM: systemd mounts no ${name} from an image` }]
   }
+  const failure = failureOf(squashfs)
+  const size = resultOf(squashfs)
+  if (failure) return [refuse(`EINVAL: ${failure.fact}`)]
+  const cut = size === undefined ? undefined : findCut(size, coveredSize(image, superblock))
+  if (cut) return [refuse(`EINVAL: squashfs of ${cut.found} where there are ${cut.expected}`)]
   return [{ certain: false, reason: `${name}: its contents are not looked at` }]
 }
 
@@ -102,40 +112,38 @@ function ofDisguise({
   return { certain: certain && !(mounts && MOUNTABLE.includes(mounts)), reason: found }
 }
 
-function findFailed({ rootHashes }: Subject, findings: readonly Finding[]): Obstacle[] {
+function findFailed({ rootHash }: ReaderSeal, findings: readonly Finding[]): Obstacle[] {
   return findings.flatMap((finding) => {
     if (finding.ok || finding.unproven) return []
-    const damage = rootHashes.reader.rootHash ? DAMAGES.get(finding.check) : undefined
+    const damage = rootHash ? DAMAGES.get(finding.check) : undefined
     const reason = damage ?? OBSTACLES.get(finding.check)
     return reason === undefined ? [] : [refuse(reason)]
   })
 }
 
-function findInContents(subject: Subject): Obstacle[] {
+function findInContents(subject: Subject, seal: ReaderSeal): Obstacle[] {
   const { contents } = subject
   const failure = failureOf(contents)
   if (failure) {
-    const isRead = failure.code !== 'UNSUPPORTED' && failure.code !== 'TOO_LARGE'
-    return [{ certain: isRead, reason: `the file system: ${failure.fact}` }]
+    return [{ certain: !isUnread(failure), reason: `the file system: ${failure.fact}` }]
   }
   const value = resultOf(contents)
-  return value ? findInside(value, subject) : []
+  return value ? findInside(value, subject, seal) : []
 }
 
-function findInside(contents: FilesystemContents, subject: Subject): Obstacle[] {
-  const { blockSize, superblock } = contents.erofs
-  if (blockSize <= LARGEST_MISREAD_BLOCK && (superblock.featureCompat & COMPAT.SB_CHKSUM) !== 0) {
-    return [
-      refuse(
-        `EAFNOSUPPORT: libblkid does not recognize EROFS with a checksum and blocks of ${blockSize} bytes`,
-      ),
-    ]
-  }
-  if (blockSize > SMALLEST_PAGE)
-    return [ofPages(subject.image.architecture, `EROFS has blocks of ${blockSize} bytes`)]
-  const objections = findMountObjections(contents.erofs, deviceBlockSize(subject))
+/** Whether a file system is only more than is read here. */
+export function isUnread({ code }: FormatError): boolean {
+  return code === 'UNSUPPORTED' || code === 'TOO_LARGE'
+}
+
+function findInside(contents: FilesystemContents, subject: Subject, seal: ReaderSeal): Obstacle[] {
+  const { blockSize } = contents.erofs
+  const pages = findPageObstacle(blockSize, subject.image.architecture)
+  if (pages) return [pages]
+  const objections = findMountObjections(contents.erofs, deviceBlockSize(subject, seal))
   if (objections[0]) return [refuse(objections[0].reader)]
-  if (contents.hasOsRelease) {
+  if (contents.osRelease === 'ELOOP') return [refuse(`ELOOP: ${OS_RELEASE_LOOP}`)]
+  if (contents.osRelease === 'there') {
     return [refuse('ENOMEDIUM: with usr/lib/os-release it is no extension')]
   }
   if (contents.releases.length === 0) return [refuse(NOT_AN_EXTENSION)]
@@ -145,6 +153,15 @@ function findInside(contents: FilesystemContents, subject: Subject): Obstacle[] 
     const reason = findReleaseObstacle(release)
     return reason ? [refuse(reason)] : []
   })
+}
+
+/** What machines of an architecture have against blocks of EROFS. */
+export function findPageObstacle(
+  blockSize: number,
+  architecture: string | undefined,
+): Obstacle | undefined {
+  if (blockSize <= SMALLEST_PAGE) return undefined
+  return ofPages(architecture, `EROFS has blocks of ${blockSize} bytes`)
 }
 
 /** Blocks that only machines with larger pages take. */

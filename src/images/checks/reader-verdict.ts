@@ -2,11 +2,13 @@
 
 import { toHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
+import type { Generation } from '../read/reader-seal.ts'
 import type { FoundSignature } from '../read/root-hash-claims.ts'
 
 /** What one reader does with the image. */
 export interface ReaderVerdict {
-  readonly reader: 'kernel' | 'userspace' | 'systemd'
+  /** `systemd` refuses where one of its versions does; each has a line of its own where they differ. */
+  readonly reader: 'kernel' | 'userspace' | 'systemd' | Generation
   /**
    * `depends` where it is up to certificates that were not given, `unproven` where it is up to what
    * is not looked at here, such as the content of squashfs.

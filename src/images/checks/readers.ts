@@ -3,6 +3,7 @@
 import { parseImagePolicy } from '../../formats/image-policy.ts'
 import { evaluateImagePolicy } from '../../formats/image-policy-decision.ts'
 import { foundPartitions } from '../read/found-partitions.ts'
+import { verityPath } from '../read/sidecars.ts'
 import type { Check, Problem } from './finding.ts'
 import { predictPolicy } from './predict-readers.ts'
 import type { Subject } from './subject.ts'
@@ -11,17 +12,26 @@ import type { Subject } from './subject.ts'
 export const sidecars: Check<Subject> = {
   name: 'files beside the image',
   async run({ image }) {
-    const { verity, paths, stray } = image.sidecars
+    const { paths, stray, defects } = image.sidecars
+    const read = defects.filter(({ isRead }) => isRead)
+    const problems: Problem[] = read.map(({ role, path, fact, code }) => {
+      const unproven = code === undefined && { unproven: true as const }
+      return { expected: `a ${role} in ${path}`, found: fact, ...unproven }
+    })
     if (image.gpt && stray) {
       const expected = `no root hash of another partition than ${image.designator}`
-      return { problems: [{ expected, found: stray }] }
+      problems.push({ expected, found: stray })
     }
-    if (paths.length === 0) return undefined
-    if (image.gpt && verity) {
-      const expected = 'a hash tree in the image or beside it, not both'
-      return { problems: [{ expected, found: verity.path }] }
+    const verity = verityPath(image.sidecars)
+    if (image.gpt && verity !== undefined) {
+      problems.push({ expected: 'a hash tree in the image or beside it, not both', found: verity })
     }
-    return { problems: [], note: paths.join(', ') }
+    if (paths.length === 0 && problems.length === 0) return undefined
+    const ignored = defects
+      .filter(({ isRead }) => !isRead)
+      .map(({ path, fact }) => `${path}: ${fact}`)
+    const notes = ignored.length > 0 ? `; readers pass by ${ignored.join(', ')}` : ''
+    return { problems, note: `${paths.join(', ')}${notes}` }
   },
 }
 

@@ -1,8 +1,9 @@
 /** An image with everything the checks want to know about it, each thing read once. */
 
+import { SQUASHFS_SUPERBLOCK_SIZE, squashfsSize } from '../../formats/squashfs.ts'
 import type { VeritySuperblock } from '../../formats/verity/superblock.ts'
 import { treeGeometry } from '../../formats/verity/tree-geometry.ts'
-import { type Attempt, resultOf } from '../read/attempt.ts'
+import { type Attempt, attempt, resultOf } from '../read/attempt.ts'
 import { type FilesystemContents, readContents } from '../read/contents.ts'
 import type { OpenImage } from '../read/open-image.ts'
 import { collectRootHashes, type RootHashes } from '../read/root-hash-claims.ts'
@@ -17,6 +18,8 @@ export interface Subject {
   /** Undefined where there is no tree, or none that fits into its partition. */
   readonly tree: TreeVerdict | undefined
   readonly rootHashes: RootHashes
+  /** Bytes that squashfs says it has; undefined where there is none. */
+  readonly squashfs: Attempt<bigint> | undefined
   /** Undefined where there is no file system that we read, or where it was not looked at. */
   readonly contents: Attempt<FilesystemContents> | undefined
 }
@@ -55,8 +58,16 @@ export async function examine(
     superblock,
     tree,
     rootHashes: await collectRootHashes(image),
+    squashfs: await readSquashfs(image),
     contents: depth.contents ? await readContents(image, options.kind) : undefined,
   }
+}
+
+async function readSquashfs({ data, filesystem }: OpenImage): Promise<Attempt<bigint> | undefined> {
+  if (!data || filesystem !== 'squashfs') return undefined
+  const { source, size } = data
+  const bytes = await source.read(0, Math.min(size, SQUASHFS_SUPERBLOCK_SIZE))
+  return attempt(() => squashfsSize(bytes))
 }
 
 /** Whether data and tree are larger than the partitions that should hold them. */

@@ -43,9 +43,12 @@ export interface FilesystemContents {
   readonly hierarchies: readonly Hierarchy[]
   /** One of each kind that the image is, or should be. */
   readonly releases: readonly ImageRelease[]
-  /** Whether `/usr/lib/os-release` exists, which makes systemd refuse the image. */
-  readonly hasOsRelease: boolean
+  /** What is at `/usr/lib/os-release`: a file as well as links without an end makes systemd refuse the image. */
+  readonly osRelease: 'none' | 'there' | 'ELOOP'
 }
+
+/** What there is where no file is reached. */
+export const OS_RELEASE_LOOP = 'the way to usr/lib/os-release leads through too many symbolic links'
 
 /** A release file is a few lines; what is larger is something else. */
 const MAX_RELEASE_SIZE = 64 * 1024
@@ -73,8 +76,7 @@ export async function readContents(
       topLevel,
       hierarchies: await readHierarchies(tree, present),
       releases,
-      // Links without an end count: systemd does not pass them by either.
-      hasOsRelease: typeof osRelease !== 'string' || osRelease === 'ELOOP',
+      osRelease: typeof osRelease !== 'string' ? 'there' : osRelease === 'ELOOP' ? 'ELOOP' : 'none',
     }
   })
 }

@@ -7,7 +7,7 @@ import { decodeVeritySignature, type VeritySignature } from '../../formats/verit
 import { LARGEST_SIGNATURE_PARTITION } from '../../formats/verity-signature-reader.ts'
 import { type Attempt, attempt, resultOf } from './attempt.ts'
 import type { OpenImage } from './open-image.ts'
-import { type ReaderSeal, readSeal } from './reader-seal.ts'
+import { type Generation, type ReaderSeal, readSeal } from './reader-seal.ts'
 
 /** A statement of what the root hash is. */
 export interface RootHashClaim {
@@ -34,7 +34,7 @@ export interface RootHashes {
   readonly partition: Attempt<VeritySignature> | undefined
   readonly signatures: readonly FoundSignature[]
   /** What of all this systemd uses. */
-  readonly reader: ReaderSeal
+  readonly seals: Readonly<Record<Generation, ReaderSeal>>
 }
 
 /** Collects all of them. */
@@ -72,8 +72,11 @@ export async function collectRootHashes(image: OpenImage): Promise<RootHashes> {
       size: message.length,
     })
   }
-  const reader = await readSeal(image, bytes, uuids)
-  return { claims, partition, signatures, reader }
+  const seals = {
+    'systemd 257': await readSeal(image, bytes, uuids, 'systemd 257'),
+    'systemd 262': await readSeal(image, bytes, uuids, 'systemd 262'),
+  }
+  return { claims, partition, signatures, seals }
 }
 
 /** The root hash that the UUIDs of data and hash partition spell, as systemd guesses it. */

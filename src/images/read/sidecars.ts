@@ -6,7 +6,7 @@
  * `foo.sysext.raw` goes with `foo.sysext.roothash`.
  */
 
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { fromHex } from '../../bytes/hex.ts'
 import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { FileError, FormatError } from '../../errors.ts'
@@ -25,57 +25,96 @@ export interface Sidecars {
   readonly signature: Uint8Array | undefined
   /** Superblock and hash tree; close it. */
   readonly verity: FileSource | undefined
+  /** What is there and does not hold what its name says. */
+  readonly defects: readonly SidecarDefect[]
+}
+
+export interface SidecarDefect {
+  readonly role: 'root hash' | 'signature' | 'hash tree'
+  readonly path: string
+  /** What was found there. */
+  readonly fact: string
+  /** What systemd says of it where it reads it; undefined where that is not known here. */
+  readonly code: 'EINVAL' | 'EISDIR' | 'ELOOP' | undefined
+  /** False where readers pass it by: only a root hash makes them look at what goes with it. */
+  readonly isRead: boolean
 }
 
 const MAX_SIGNATURE = 4 * 1024 * 1024
 const MIN_ROOT_HASH = 16
 
-/**
- * Reads what stands beside the image `path`.
- *
- * @throws FormatError where a root hash or signature file does not hold one, FileError where a
- *   file that is there cannot be read.
- */
+/** Reads what stands beside the image `path`. */
 export async function readSidecars(path: string, designator: Designator): Promise<Sidecars> {
   const stem = path.replace(/\.raw$/, '')
   const hashPath = `${stem}.${designator}hash`
   const paths: string[] = []
-  const found = async <T>(name: string, read: (name: string) => Promise<T>) => {
-    const value = await ifThere(() => read(name))
-    if (value !== undefined) paths.push(name)
-    return value
+  const defects: SidecarDefect[] = []
+  const found = async <T>(
+    role: SidecarDefect['role'],
+    name: string,
+    read: (name: string) => Promise<T>,
+  ) => {
+    const value = await readOrExplain(name, read)
+    if (value === 'absent') return undefined
+    paths.push(name)
+    if (!('fact' in value)) return value.read
+    defects.push({
+      role,
+      path: name,
+      ...value,
+      isRead: role === 'root hash' || paths.includes(hashPath),
+    })
+    return undefined
   }
-  const rootHash = await found(hashPath, async (name) => parseRootHash(await readRegularFile(name)))
+  const rootHash = await found('root hash', hashPath, readRootHash)
   // The root partition's counts first, whichever the image has.
-  const strays = designator === 'usr' ? [`${stem}.roothash`] : rootHash ? [] : [`${stem}.usrhash`]
+  const isStated = paths.length > 0
+  const strays = designator === 'usr' ? [`${stem}.roothash`] : isStated ? [] : [`${stem}.usrhash`]
   const stray = strays.find((name) => existsSync(name))
-  const signature = await found(`${hashPath}.p7s`, async (name) => {
+  if (stray) await found('root hash', stray, readRootHash)
+  const signature = await found('signature', `${hashPath}.p7s`, async (name) => {
     const bytes = await readRegularFile(name, { maximum: MAX_SIGNATURE })
-    // Without a root hash beside it readers do not look at it.
-    if (bytes.length === 0 && !rootHash) return undefined
-    if (bytes.length === 0) throw new FormatError('pkcs7', 'TRUNCATED', `${name} is empty`)
+    if (bytes.length === 0) throw new FormatError('pkcs7', 'TRUNCATED', 'no bytes')
     return bytes
   })
-  const verity = await found(`${stem}.verity`, openFileSource)
-  return { paths, rootHash, stray, signature, verity }
+  const verity = await found('hash tree', `${stem}.verity`, openFileSource)
+  return { paths, rootHash, stray, signature, verity, defects }
+}
+
+/** The path of the hash tree, also of one that cannot be read. */
+export function verityPath({ verity, defects }: Sidecars): string | undefined {
+  return verity?.path ?? defects.find(({ role }) => role === 'hash tree')?.path
 }
 
 /** Readers look at the first line. */
-function parseRootHash(bytes: Uint8Array): Uint8Array {
+async function readRootHash(path: string): Promise<Uint8Array> {
+  const bytes = await readRegularFile(path)
   const [line = ''] = (decodeUtf8(bytes) ?? '?').split('\n', 1)
   const hash = fromHex(line.trim())
   if (hash && hash.length >= MIN_ROOT_HASH) return hash
-  throw new FormatError('root hash', 'BAD_VALUE', 'file does not hold a hexadecimal root hash')
+  const message = `no ${2 * MIN_ROOT_HASH} or more hexadecimal digits in the first line`
+  throw new FormatError('root hash', 'BAD_VALUE', message)
 }
 
-async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
+/** What `read` makes of a file, `absent` where there is none, or why it is not what it should be. */
+async function readOrExplain<T>(
+  path: string,
+  read: (path: string) => Promise<T>,
+): Promise<'absent' | { readonly read: T } | Omit<SidecarDefect, 'role' | 'path' | 'isRead'>> {
   try {
-    return await read()
+    return { read: await read(path) }
   } catch (error) {
+    if (error instanceof FormatError) return { fact: error.fact, code: 'EINVAL' }
     if (!(error instanceof FileError)) throw error
+    const errno = errnoOf(error.cause)
     // No file has a name that is too long.
-    const isNone = error.code === 'NOT_FOUND' || errnoOf(error.cause) === 'ENAMETOOLONG'
-    if (isNone) return undefined
-    throw error
+    if (error.code === 'NOT_FOUND' || errno === 'ENAMETOOLONG') return 'absent'
+    if (error.code === 'EMPTY') return { fact: 'no bytes', code: 'EINVAL' }
+    if (errno === 'ELOOP') return { fact: 'too many symbolic links', code: 'ELOOP' }
+    return { fact: error.message, code: isDirectory(path) ? 'EISDIR' : undefined }
   }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }

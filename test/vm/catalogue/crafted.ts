@@ -3,14 +3,22 @@
  * tree or file beside them. All are signed by a key the kernel knows.
  */
 
-import { createPrivateKey } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash, createPrivateKey } from 'node:crypto'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { attempt, resultOf } from '../../../src/images/read/attempt.ts'
+import type { Generation } from '../../../src/images/read/reader-seal.ts'
+import { type Verification, verifyImage } from '../../../src/images/verify.ts'
+import { type LoadedCertificate, loadCertificate } from '../../../src/keys/certificate.ts'
 import {
   CRAFTED_MARK,
+  CRAFTED_MORE,
   type CraftedImage,
   craftImages,
+  isLater,
+  MORE,
   makeCraftedTrees,
+  systemdOf,
 } from '../../support/crafted-images.ts'
 import type { GuestRun, Step } from '../harness/index.ts'
 import { IMAGE_FOLDERS, SIGNED_ONLY } from './guest-steps.ts'
@@ -18,9 +26,14 @@ import { PAYLOAD, type Payload } from './payload.ts'
 
 const FOLDER = 'crafted'
 const KEY = 'platform-rsa2048'
-/** Names of those that are tried. */
+/** What is merged must be signed, or at least have a hash tree. */
+const POLICIES = [SIGNED_ONLY, 'root=verity+signed+absent:usr=verity+signed+absent'] as const
+/**
+ * Names of those that may be tried. What else is in the text that is signed can be no other for a merge
+ * than it is for systemd-dissect.
+ */
 const TRIED =
-  /^(sound|no signature|usr|two (hash trees|equal)|a second, (empty|newer)|(data|hash tree) by another|equal UUIDs|hash partition|JSON: (no fingerprint|two root|the root hash|the signature twice|a (root hash|name|signature|pair|number|lone|noncharacter)|an (empty|escaped)|everything|1000|3000)|verity:|a usr tree|EROFS: (blocks|more blocks|many ext|a label)|(isw|lsi|via|nvidia|promise|hpt45x|jmicron)|.* beside an? )/
+  /^(sound|no signature|usr|two (hash trees|equal)|a second, (empty|newer)|(data|hash tree) by another|equal UUIDs|hash partition|damaged|JSON: (no fingerprint|two root|the root hash|the signature twice|a (root hash|name by|signature)|an empty|everything)|verity:|a usr tree|EROFS: (blocks|more blocks|many ext|a label)|(isw|lsi|via|nvidia|promise|hpt45x|jmicron)|.* beside an? )/
 
 /** A line for each: its number, how the merge ended, and whether its content is there. */
 export const CRAFTED_STEP: Step = {
@@ -30,10 +43,11 @@ export const CRAFTED_STEP: Step = {
 for folder in ${PAYLOAD}/${FOLDER}/*; do
   rm -rf ${IMAGE_FOLDERS.sysext}
   mkdir ${IMAGE_FOLDERS.sysext}
-  ln -s $folder/* ${IMAGE_FOLDERS.sysext}/
-  timeout 30 systemd-sysext merge --no-reload --image-policy=${SIGNED_ONLY} >log 2>&1
+  ln -s $folder/c.* ${IMAGE_FOLDERS.sysext}/
+  read policy <$folder/policy
+  timeout 30 systemd-sysext merge --no-reload --image-policy=$policy >log 2>&1
   status=$?
-  echo "\${folder##*/} $status $(cat /${CRAFTED_MARK} 2>/dev/null) $(tail -1 log)"
+  echo "\${folder##*/} $status $(cat /${CRAFTED_MARK} /${CRAFTED_MORE} 2>&1 | b2sum | cut -c1-8) $(tail -1 log)"
   [ -e /${CRAFTED_MARK} ] && systemd-sysext unmerge --no-reload >/dev/null 2>&1
 done
 rm -rf ${IMAGE_FOLDERS.sysext}
@@ -41,10 +55,10 @@ rm -rf ${IMAGE_FOLDERS.sysext}
 }
 
 export interface PlacedImage extends CraftedImage {
-  readonly path: string
+  readonly verification: Verification
 }
 
-/** Adds them to a payload. */
+/** Adds to a payload those of which systemd-dissect, which merges nothing, does not say it all. */
 export async function addCrafted({ bench, folder }: Payload): Promise<readonly PlacedImage[]> {
   const trees = await makeCraftedTrees(bench.folder)
   const { privateKey, certificate } = bench.keys[KEY]
@@ -56,23 +70,53 @@ export async function addCrafted({ bench, folder }: Payload): Promise<readonly P
     certificatePem,
     keyPem,
   })
-  return (
-    images
-      .filter(({ name }) => TRIED.test(name))
-      // An empty hash tree beside an image is an error of verify, not an answer.
-      .filter(({ beside }) => beside?.['c.verity']?.length !== 0)
-      .map((crafted, index) => {
-        const place = join(folder, FOLDER, String(index).padStart(3, '0'))
-        mkdirSync(place, { recursive: true })
-        const path = join(place, 'c.raw')
-        writeFileSync(path, crafted.image)
-        for (const [name, bytes] of Object.entries(crafted.beside ?? {})) {
-          writeFileSync(join(place, name), bytes)
-        }
-        return { ...crafted, path }
-      })
-  )
+  const certificates = [await loadCertificate(certificate)]
+  const placed: PlacedImage[] = []
+  for (const crafted of images.filter(({ name }) => TRIED.test(name))) {
+    const place = join(folder, FOLDER, String(placed.length).padStart(3, '0'))
+    mkdirSync(place, { recursive: true })
+    writeFileSync(join(place, 'c.raw'), crafted.image)
+    for (const [name, bytes] of Object.entries(crafted.beside ?? {})) {
+      writeFileSync(join(place, name), bytes)
+    }
+    const answer = await ask(join(place, 'c.raw'), certificates)
+    if (answer) {
+      writeFileSync(join(place, 'policy'), `${answer.policy}\n`)
+      placed.push({ ...crafted, verification: answer.verification })
+    } else rmSync(place, { recursive: true })
+  }
+  return placed
 }
+
+interface Answer {
+  readonly policy: string
+  readonly verification: Verification
+}
+
+/** What a merge alone shows under the first policy that admits the image; undefined where it shows nothing. */
+async function ask(
+  path: string,
+  certificates: readonly LoadedCertificate[],
+): Promise<Answer | undefined> {
+  for (const policy of POLICIES) {
+    const verification = await attempt(() =>
+      verifyImage(path, {
+        ...{ kind: 'sysext', imagePolicy: policy, threads: 0 },
+        ...{ certificates, trust: { certificates: [], ignored: [] } },
+      }),
+    )
+    const value = resultOf(verification)
+    const answers = value?.readers.filter(({ reader }) => reader.startsWith('systemd')) ?? []
+    const isShown = answers.some(
+      ({ verdict, reason }) => verdict === 'accepts' || (verdict === 'refuses' && isLater(reason)),
+    )
+    if (value && isShown) return { policy, verification: value }
+  }
+  return undefined
+}
+
+/** Of what is in the two files. */
+const WHOLE = createHash('blake2b512').update('here').update(MORE).digest('hex').slice(0, 8)
 
 export interface Merge {
   readonly accepts: boolean
@@ -87,6 +131,20 @@ export function mergesOf(run: GuestRun): readonly Merge[] {
     .split('\n')
     .map((line) => {
       const [, status, ...rest] = line.split(' ')
-      return { accepts: status === '0' && rest[0] === 'here', said: rest.join(' ') }
+      return { accepts: status === '0' && rest[0] === WHOLE, said: rest.join(' ') }
     })
+}
+
+/** The images with which a version of systemd does not what was said of it. */
+export function findWrong(
+  images: readonly PlacedImage[],
+  generation: Generation,
+  merges: readonly Merge[],
+): string[] {
+  return images.flatMap(({ name, verification }, index) => {
+    const { verdict, reason } = systemdOf(verification, generation)
+    const { accepts, said } = merges[index]!
+    const isRight = verdict === 'accepts' ? accepts : verdict !== 'refuses' || !accepts
+    return isRight ? [] : [`${name}: ${verdict}: ${reason} <> ${accepts ? 'merged' : said}`]
+  })
 }
