@@ -2,12 +2,14 @@ import { deflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { concat } from '../../../src/bytes/concat.ts'
 import { bytesSource } from '../../../src/bytes/source.ts'
-import { encode, viewOf } from '../../../src/bytes/struct.ts'
+import { decode, encode, viewOf } from '../../../src/bytes/struct.ts'
 import { encodeUtf8 } from '../../../src/bytes/utf8.ts'
+import { FormatError } from '../../../src/errors.ts'
 import { checkErofs, openErofs } from '../../../src/formats/erofs/index.ts'
 import {
   ADVISE,
   D0_CBLKCNT,
+  ExtendedInode,
   INCOMPAT,
   LAYOUT,
   LCLUSTER_PARTIAL_REF,
@@ -150,4 +152,29 @@ test('a plain block that is rotated', async () => {
     },
   )
   expect(await read(image)).toEqual(content)
+})
+
+// Linux 6.18 reads only the second one.
+test.each([
+  ['an inline tail', LAYOUT.FLAT_INLINE, 0xffff, BLOCK + 1],
+  ['no tail', LAYOUT.FLAT_PLAIN, 0xffff, BLOCK],
+  ['no tail, and 32 bits', LAYOUT.FLAT_PLAIN, 0, BLOCK],
+])('a flat file without blocks: %s', async (_, layout, startblkHi, size) => {
+  const fields = { size, layout, u: 0xffffffff, uid: 70_000 }
+  const { bytes, nids } = tinyImage([{ name: 'file', fields, body: encodeUtf8('x') }])
+  const superblock = decode(Superblock, bytes, 1024)
+  const featureIncompat = superblock.featureIncompat | INCOMPAT.FORTY_EIGHT_BIT
+  bytes.set(encode(Superblock, { ...superblock, featureIncompat }), 1024)
+  viewOf(bytes).setUint32(1028, superblockChecksum(bytes.subarray(1024, BLOCK)), true)
+  const offset = (await (await openErofs(bytesSource(bytes))).inode(nids[0]!)).offset
+  viewOf(bytes).setUint16(offset + ExtendedInode.offsets.startblkHi, startblkHi, true)
+  const erofs = await openErofs(bytesSource(bytes))
+  const read = (async () => {
+    const parts: Uint8Array[] = []
+    for await (const part of erofs.read(await erofs.inode(nids[0]!))) parts.push(part.slice())
+    return concat(...parts)
+  })()
+  const isHole = layout === LAYOUT.FLAT_PLAIN && startblkHi === 0xffff
+  if (isHole) expect(await read).toEqual(new Uint8Array(BLOCK))
+  else await expect(read).rejects.toThrow(FormatError)
 })
