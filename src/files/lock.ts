@@ -219,7 +219,7 @@ function locked({ path, lock }: Place, mark: string): FileError {
     const message = `${path} is locked: ${lock} names no owner that extsign knows`
     return new FileError('LOCKED', message, { hint })
   }
-  const owner = pid === process.pid ? 'this process' : `process ${pid} on ${host}`
+  const owner = identity === ownIdentity() ? 'this process' : `process ${pid} on ${host}`
   const isVisible = stateOfProcess(identity) === 'alive'
   const message = `${path} is being changed by ${owner}${isVisible ? '' : ', which cannot be seen from here'}`
   return new FileError('LOCKED', message, { hint })

@@ -113,6 +113,14 @@ test('a file in place of a link, as where there are no links, is a lock like any
   expect(readdirSync(join(path, '..'))).toEqual(['file'])
 })
 
+test('a process of another container is not this one, though it has the same number', async () => {
+  const path = newFile()
+  symlinkSync(mark(ownIdentity().replace(/^[0-9a-f]{8}/, 'ffffffff')), lockOf(path))
+  const locking = withLock(path, async () => undefined)
+  const owner = `process ${process.pid} on host, which cannot be seen from here`
+  await expect(locking).rejects.toThrow(owner)
+})
+
 test('the longest name has a lock, and no two names have the same', async () => {
   const path = newFile()
   const names = ['a', 'b'].map((end) => join(path, '..', 'n'.repeat(254) + end))
