@@ -89,6 +89,36 @@ export function systemdOf(
   return find(generation) ?? find('systemd')!
 }
 
+/** What a version of systemd did with an image. */
+export interface SystemdAnswer {
+  readonly generation: Generation
+  readonly accepts: boolean
+  /** Its last words. */
+  readonly said: string
+}
+
+/**
+ * What was said and is not so. Where the versions have no line of their own, `refuses` is said where
+ * one of them refuses.
+ *
+ * @param shows whether such a refusal shows where the answers come from
+ */
+export function findContradictions(
+  verification: Pick<Verification, 'readers'>,
+  answers: readonly SystemdAnswer[],
+  shows: (reason: string) => boolean = () => true,
+): string[] {
+  const isSplit = verification.readers.some(({ reader }) => reader === answers[0]?.generation)
+  return answers.flatMap(({ generation, accepts, said }) => {
+    const { verdict, reason } = systemdOf(verification, generation)
+    const refused = isSplit ? !accepts : answers.some((answer) => !answer.accepts)
+    const isRight =
+      verdict === 'accepts' ? accepts : verdict !== 'refuses' || refused || !shows(reason)
+    const answer = `${accepts ? 'ACCEPTS' : 'REFUSES'} ${said}`
+    return isRight ? [] : [`${generation} ${verdict}: ${reason} <> ${answer}`]
+  })
+}
+
 /** The extension as a root tree and as a usr tree, each as a file system. */
 export async function makeCraftedTrees(folder: string): Promise<[root: Buffer, usr: Buffer]> {
   const trees: Buffer[] = []

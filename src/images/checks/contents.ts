@@ -10,9 +10,10 @@ import {
 } from '../../formats/release/index.ts'
 import { attempt, failureOf, resultOf } from '../read/attempt.ts'
 import { type ImageRelease, OS_RELEASE_LOOP } from '../read/contents.ts'
+import { coveredSize } from '../read/covered-size.ts'
 import { mountedType } from '../read/probe-image.ts'
 import type { Check, Problem } from './finding.ts'
-import { coveredSize, deviceBlockSize, findCut, findMountObjections } from './mount-objections.ts'
+import { deviceBlockSize, findCut, findMountObjections } from './mount-objections.ts'
 import { isUnread } from './obstacles.ts'
 import type { Subject } from './subject.ts'
 
@@ -59,7 +60,7 @@ export const filesystem: Check<Subject> = {
       }
     }
     const value = resultOf(contents)
-    const covered = coveredSize(image, superblock)
+    const covered = coveredSize(data, superblock)
     if (!value) {
       const cut = findCut(resultOf(subject.squashfs) ?? 0, covered)
       return { problems: cut ? [cut] : [], note: 'squashfs; its contents are not looked at' }

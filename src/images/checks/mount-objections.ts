@@ -2,9 +2,7 @@
 
 import type { Erofs } from '../../formats/erofs/index.ts'
 import { COMPAT, MAX_VOLUME_NAME } from '../../formats/erofs/layout.ts'
-import type { VeritySuperblock } from '../../formats/verity/superblock.ts'
-import { type Attempt, resultOf } from '../read/attempt.ts'
-import type { OpenImage } from '../read/open-image.ts'
+import { resultOf } from '../read/attempt.ts'
 import type { ReaderSeal } from '../read/reader-seal.ts'
 import type { Problem } from './finding.ts'
 import type { Subject } from './subject.ts'
@@ -22,15 +20,6 @@ const LARGEST_MISREAD_BLOCK = 1024
 export function deviceBlockSize({ superblock, image }: Subject, seal: ReaderSeal): number {
   const value = seal.rootHash && resultOf(superblock)
   return value?.dataBlockSize ?? image.gpt?.sectorSize ?? SECTOR_SIZE
-}
-
-/** Bytes of the device that is mounted. */
-export function coveredSize(
-  { data }: OpenImage,
-  superblock: Attempt<VeritySuperblock> | undefined,
-): number {
-  const verity = resultOf(superblock)
-  return verity ? verity.dataBlocks * verity.dataBlockSize : (data?.size ?? 0)
 }
 
 export function findMountObjections(

@@ -5,9 +5,10 @@ import type { FormatError } from '../../errors.ts'
 import { findFieldProblem } from '../../formats/release/index.ts'
 import { failureOf, resultOf } from '../read/attempt.ts'
 import { type FilesystemContents, type ImageRelease, OS_RELEASE_LOOP } from '../read/contents.ts'
+import { coveredSize } from '../read/covered-size.ts'
 import type { ReaderSeal } from '../read/reader-seal.ts'
 import type { Finding } from './finding.ts'
-import { coveredSize, deviceBlockSize, findCut, findMountObjections } from './mount-objections.ts'
+import { deviceBlockSize, findCut, findMountObjections } from './mount-objections.ts'
 import type { Subject } from './subject.ts'
 
 /** A reason for which systemd refuses the image, or may refuse it. */
@@ -98,7 +99,10 @@ function findInType({ image, squashfs, superblock }: Subject): Obstacle[] {
   const failure = failureOf(squashfs)
   const size = resultOf(squashfs)
   if (failure) return [refuse(`EINVAL: ${failure.fact}`)]
-  const cut = size === undefined ? undefined : findCut(size, coveredSize(image, superblock))
+  const cut =
+    size === undefined || !image.data
+      ? undefined
+      : findCut(size, coveredSize(image.data, superblock))
   if (cut) return [refuse(`EINVAL: squashfs of ${cut.found} where there are ${cut.expected}`)]
   return [{ certain: false, reason: `${name}: its contents are not looked at` }]
 }
@@ -125,10 +129,16 @@ function findInContents(subject: Subject, seal: ReaderSeal): Obstacle[] {
   const { contents } = subject
   const failure = failureOf(contents)
   if (failure) {
-    return [{ certain: !isUnread(failure), reason: `the file system: ${failure.fact}` }]
+    const { data, superblock } = subject.image
+    const covered = data && coveredSize(data, superblock)
+    const what =
+      data && covered !== undefined && covered < data.size
+        ? `the hash tree covers ${covered} bytes`
+        : 'the file system'
+    return [{ certain: !isUnread(failure), reason: `${what}: ${failure.fact}` }]
   }
   const value = resultOf(contents)
-  return value ? findInside(value, subject, seal) : []
+  return value ? [...findInside(value, subject, seal), ...findMissing(value, subject)] : []
 }
 
 /** Whether a file system is only more than is read here. */
@@ -153,6 +163,15 @@ function findInside(contents: FilesystemContents, subject: Subject, seal: Reader
     const reason = findReleaseObstacle(release)
     return reason ? [refuse(reason)] : []
   })
+}
+
+/** Linux looks at the size when it reads beyond it, and no file need be there. */
+function findMissing({ erofs }: FilesystemContents, { image }: Subject): Obstacle[] {
+  const { data, superblock } = image
+  const cut = data && findCut(erofs.blocks * erofs.blockSize, coveredSize(data, superblock))
+  if (!cut) return []
+  const reason = `reading what is missing gives EIO: EROFS of ${cut.found} where there are ${cut.expected}`
+  return [{ certain: false, reason }]
 }
 
 /** What machines of an architecture have against blocks of EROFS. */

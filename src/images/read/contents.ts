@@ -4,6 +4,7 @@
  */
 
 import { concatAll } from '../../bytes/concat.ts'
+import { sliceSource } from '../../bytes/source.ts'
 import { decodeUtf8 } from '../../bytes/utf8.ts'
 import { FormatError } from '../../errors.ts'
 import { type Erofs, type Inode, openErofs } from '../../formats/erofs/index.ts'
@@ -19,6 +20,7 @@ import {
   type ReleaseFileLookup,
 } from '../../formats/release/index.ts'
 import { type Attempt, attempt } from './attempt.ts'
+import { coveredSize } from './covered-size.ts'
 import { type Hierarchy, readHierarchies } from './hierarchies.ts'
 import type { OpenImage } from './open-image.ts'
 import { followInTree, type MountedTree, resolveInTree } from './resolve-path.ts'
@@ -59,10 +61,11 @@ export async function readContents(
   image: OpenImage,
   kind: ExtensionKind | undefined,
 ): Promise<Attempt<FilesystemContents> | undefined> {
-  const { data, filesystem, designator } = image
+  const { data, filesystem, designator, superblock } = image
   if (!data || filesystem !== 'erofs') return undefined
   return attempt(async () => {
-    const erofs = await openErofs(data.source)
+    const size = Math.min(data.size, coveredSize(data, superblock))
+    const erofs = await openErofs(sliceSource(data.source, 0, size))
     const tree = { erofs, designator }
     const kinds = kind ? [kind] : await guessKinds(image.fileName, tree)
     const releases: ImageRelease[] = []

@@ -3,11 +3,11 @@
  * tree or file beside them. All are signed by a key the kernel knows.
  */
 
-import { createHash, createPrivateKey } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt, resultOf } from '../../../src/images/read/attempt.ts'
-import type { Generation } from '../../../src/images/read/reader-seal.ts'
+import { GENERATIONS, type Generation } from '../../../src/images/read/reader-seal.ts'
 import { type Verification, verifyImage } from '../../../src/images/verify.ts'
 import { type LoadedCertificate, loadCertificate } from '../../../src/keys/certificate.ts'
 import {
@@ -15,10 +15,9 @@ import {
   CRAFTED_MORE,
   type CraftedImage,
   craftImages,
+  findContradictions,
   isLater,
-  MORE,
   makeCraftedTrees,
-  systemdOf,
 } from '../../support/crafted-images.ts'
 import type { GuestRun, Step } from '../harness/index.ts'
 import { IMAGE_FOLDERS, SIGNED_ONLY } from './guest-steps.ts'
@@ -35,22 +34,29 @@ const POLICIES = [SIGNED_ONLY, 'root=verity+signed+absent:usr=verity+signed+abse
 const TRIED =
   /^(sound|no signature|usr|two (hash trees|equal)|a second, (empty|newer)|(data|hash tree) by another|equal UUIDs|hash partition|damaged|JSON: (no fingerprint|two root|the root hash|the signature twice|a (root hash|name by|signature)|an empty|everything)|verity:|a usr tree|EROFS: (blocks|more blocks|many ext|a label)|(isw|lsi|via|nvidia|promise|hpt45x|jmicron)|.* beside an? )/
 
-/** A line for each: its number, how the merge ended, and whether its content is there. */
+/**
+ * A line for each: its number, how the merge ended, and how reading it did. As few programs are started
+ * as can be: in an emulated machine each takes a tenth of what a merge does.
+ */
 export const CRAFTED_STEP: Step = {
   name: 'crafted images',
   timeout: 600,
   script: `
-for folder in ${PAYLOAD}/${FOLDER}/*; do
-  rm -rf ${IMAGE_FOLDERS.sysext}
-  mkdir ${IMAGE_FOLDERS.sysext}
-  ln -s $folder/c.* ${IMAGE_FOLDERS.sysext}/
-  read policy <$folder/policy
-  timeout 30 systemd-sysext merge --no-reload --image-policy=$policy >log 2>&1
-  status=$?
-  echo "\${folder##*/} $status $(cat /${CRAFTED_MARK} /${CRAFTED_MORE} 2>&1 | b2sum | cut -c1-8) $(tail -1 log)"
-  [ -e /${CRAFTED_MARK} ] && systemd-sysext unmerge --no-reload >/dev/null 2>&1
-done
 rm -rf ${IMAGE_FOLDERS.sysext}
+for folder in ${PAYLOAD}/${FOLDER}/*; do
+  ln -sfn $folder ${IMAGE_FOLDERS.sysext}
+  read policy <$folder/policy
+  said=$(timeout 30 systemd-sysext merge --no-reload --image-policy=$policy 2>&1)
+  status=$?
+  content=none
+  if [ -e /${CRAFTED_MARK} ]; then
+    cat /${CRAFTED_MARK} /${CRAFTED_MORE} >/dev/null 2>&1
+    content=$?
+    umount --lazy /usr
+  fi
+  echo "\${folder##*/} $status $content" $said
+done
+rm ${IMAGE_FOLDERS.sysext}
 `,
 }
 
@@ -115,9 +121,6 @@ async function ask(
   return undefined
 }
 
-/** Of what is in the two files. */
-const WHOLE = createHash('blake2b512').update('here').update(MORE).digest('hex').slice(0, 8)
-
 export interface Merge {
   readonly accepts: boolean
   readonly said: string
@@ -131,20 +134,17 @@ export function mergesOf(run: GuestRun): readonly Merge[] {
     .split('\n')
     .map((line) => {
       const [, status, ...rest] = line.split(' ')
-      return { accepts: status === '0' && rest[0] === WHOLE, said: rest.join(' ') }
+      return { accepts: status === '0' && rest[0] === '0', said: rest.join(' ') }
     })
 }
 
-/** The images with which a version of systemd does not what was said of it. */
+/** The images with which the guests do not what was said of systemd, by their numbers in both. */
 export function findWrong(
   images: readonly PlacedImage[],
-  generation: Generation,
-  merges: readonly Merge[],
+  merges: Readonly<Record<Generation, readonly Merge[]>>,
 ): string[] {
   return images.flatMap(({ name, verification }, index) => {
-    const { verdict, reason } = systemdOf(verification, generation)
-    const { accepts, said } = merges[index]!
-    const isRight = verdict === 'accepts' ? accepts : verdict !== 'refuses' || !accepts
-    return isRight ? [] : [`${name}: ${verdict}: ${reason} <> ${accepts ? 'merged' : said}`]
+    const answers = GENERATIONS.map((generation) => ({ generation, ...merges[generation][index]! }))
+    return findContradictions(verification, answers).map((text) => `${name}: ${text}`)
   })
 }
