@@ -51,7 +51,7 @@ test.each([
   [{ changes: [{ ...encoded.changes[0], new: 7 }] }, /new is not base64/],
   [{ changes: [{ ...encoded.changes[0], new: '' }] }, /does not fit/],
   [{ changes: [{ ...encoded.changes[0], offset: 2 ** 60 }] }, /offset/],
-])('%j is refused', (change, message) => {
+])('value %# is refused', (change, message) => {
   const bytes = new TextEncoder().encode(JSON.stringify({ ...encoded, ...change }))
   expect(() => decodeChangeJournal(bytes)).toThrow(message)
 })
