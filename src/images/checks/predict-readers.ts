@@ -138,7 +138,7 @@ function decide(subject: Subject, generation: Generation): Answer {
     }
   }
   if (unsigned) {
-    return answer('accepts', 'with its hash tree, whoever signed it: the policy allows it')
+    return answer('accepts', 'with its hash tree: the policy asks for no valid signature')
   }
   if (allowed.includes('unprotected')) {
     return answer('accepts', 'without any protection: the policy allows it')
