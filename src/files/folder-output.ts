@@ -8,7 +8,7 @@
  * another folder of its name leads nowhere.
  */
 
-import { rmdirSync, rmSync } from 'node:fs'
+import { existsSync, rmdirSync, rmSync } from 'node:fs'
 import { chmod, type FileHandle, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
@@ -16,7 +16,7 @@ import { errnoOf, toFileError } from './errno.ts'
 import { HeldFolder } from './held-folder.ts'
 import { findStaleNames, isOurs, newPartialPath } from './partial.ts'
 import { removeTree } from './remove-tree.ts'
-import { forgetUnfinished, noteUnfinished, registerUnfinished } from './unfinished.ts'
+import { forgetUnfinished, inOneGo, noteUnfinished, registerUnfinished } from './unfinished.ts'
 
 /** A folder in the making. End with `commit` or `abort`; after either the other does nothing. */
 export interface FolderOutput {
@@ -57,17 +57,10 @@ export async function createFolder(path: string): Promise<FolderOutput> {
   try {
     around = await HeldFolder.open(dirname(path))
     const name = basename(newPartialPath(path))
-    const folder = around.at(name)
     unfinished = join(dirname(path), name)
-    registerUnfinished(unfinished, () => rmdirSync(folder))
-    const outer = await makeOuter(around, name, path)
-    try {
-      await mkdir(outer.at(CONTENT), OWNER_ONLY)
-    } catch (error) {
-      await outer.close()
-      await rmdir(around.at(name)).catch(() => undefined)
-      throw error
-    }
+    const held = around
+    registerUnfinished(unfinished, () => removeEmpty(held.at(name)))
+    const outer = await inOneGo(() => makeOuter(held, name, path))
     noteUnfinished(unfinished)
     return new PartialFolder(path, name, around, outer)
   } catch (error) {
@@ -138,14 +131,27 @@ class PartialFolder implements FolderOutput {
   }
 }
 
-/** @throws FileError DENIED where what has the name now is not what we made */
+/** The outer folder, while nothing is in its content. */
+function removeEmpty(outer: string): void {
+  if (existsSync(join(outer, CONTENT))) rmdirSync(join(outer, CONTENT))
+  rmdirSync(outer)
+}
+
+/**
+ * The outer folder with its content, which is empty.
+ *
+ * @throws FileError DENIED where what has the name now is not what we made
+ */
 async function makeOuter(around: HeldFolder, name: string, path: string): Promise<HeldFolder> {
   await mkdir(around.at(name), OWNER_ONLY)
   let outer: HeldFolder | undefined
   try {
     outer = await HeldFolder.open(around.at(name), true)
     const isEmpty = (await readdir(outer.path)).length === 0
-    if (isEmpty && (await isSafe(outer, around))) return outer
+    if (isEmpty && (await isSafe(outer, around))) {
+      await mkdir(outer.at(CONTENT), OWNER_ONLY)
+      return outer
+    }
     throw new FileError('DENIED', `cannot write ${path}: others change the folder it is in`, {
       hint: 'name a folder that only you can write to',
     })

@@ -18,7 +18,7 @@ import { errnoOf, toFileError } from './errno.ts'
 import { assertInside } from './outside.ts'
 import { ownIdentity, processIdOf, stateOfProcess } from './process-identity.ts'
 import { readRegularText } from './text.ts'
-import { forgetUnfinished, registerUnfinished } from './unfinished.ts'
+import { forgetUnfinished, inOneGo, registerUnfinished } from './unfinished.ts'
 
 /** A file whose lock is held. Only {@link withLock} makes one; after its end it is of no use. */
 export type { LockedFile }
@@ -81,7 +81,7 @@ export async function withLock<T>(
   const mark = [FORMAT, ownIdentity(), nonce, host].join(' ')
   registerUnfinished(mark, () => releaseNow(lock, mark))
   try {
-    await take(lock, mark, { path, lock })
+    await inOneGo(() => take(lock, mark, { path, lock }))
     return await use(new LockedFile(real, path, lock, mark))
   } finally {
     await release(lock, mark)

@@ -3,6 +3,7 @@
 import { type FileHandle, mkdtemp, open, rmdir, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inOneGo } from './unfinished.ts'
 
 export interface NamelessFiles {
   readonly handles: readonly FileHandle[]
@@ -10,7 +11,11 @@ export interface NamelessFiles {
 }
 
 /** Opens so many new, empty files for reading and writing. Throws what the system throws. */
-export async function openNameless(count: number): Promise<NamelessFiles> {
+export function openNameless(count: number): Promise<NamelessFiles> {
+  return inOneGo(() => makeNameless(count))
+}
+
+async function makeNameless(count: number): Promise<NamelessFiles> {
   const folder = await mkdtemp(join(tmpdir(), 'extsign-'))
   const names = Array.from({ length: count }, (_, index) => join(folder, `${index}`))
   const handles: FileHandle[] = []

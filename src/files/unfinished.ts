@@ -25,9 +25,13 @@ export function beforeFirstUnfinished(call: () => void): void {
  * @param remove works at once and may throw what the system throws: the next run removes what is left
  */
 export function registerUnfinished(path: string, remove: () => void): void {
+  announceFirst()
+  removals.set(path, remove)
+}
+
+function announceFirst(): void {
   announce?.()
   announce = undefined
-  removals.set(path, remove)
 }
 
 /** Says that `path` is in the making, in parts that are not removed in a moment. */
@@ -71,8 +75,12 @@ export function whatWasWritten(): { readonly paths: readonly string[]; readonly 
   return { paths: named, more: written - named.length }
 }
 
-/** Does what a signal must not end in the middle, such as giving several files their names. */
+/**
+ * Does what a signal must not end in the middle: giving several files their names, or making one,
+ * which another thread could do after its removal here.
+ */
 export async function inOneGo<T>(work: () => Promise<T>): Promise<T> {
+  announceFirst()
   inProgress++
   try {
     return await work()

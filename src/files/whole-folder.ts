@@ -40,7 +40,8 @@ export async function writeWholeFolder(
   try {
     await fill(async (name, content) => {
       try {
-        await writeNew(join(folder.contentPath, name), content, fileMode, sync)
+        const file = join(folder.contentPath, name)
+        await inOneGo(() => writeNew(file, content, fileMode, sync))
       } catch (error) {
         throw toFileError(error, { path: join(path, name), verb: 'write' })
       }

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { verifyImage } from '../../src/images/verify.ts'
 import { wrapFilesystem } from '../../src/images/wrap.ts'
 import { output } from '../support/run.ts'
-import { noise, writeFile } from '../support/sample-trees.ts'
+import { noise, squashfsSuperblock, writeFile } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available, tool } from '../support/tools.ts'
 
@@ -19,7 +19,7 @@ describe.runIf(available('veritysetup'))('an image of more than 512 MiB', () => 
   test('has the hash tree that veritysetup computes', async () => {
     const filesystem = join(folder, 'large.squashfs')
     const start = noise(64 * MIB)
-    start.set(new TextEncoder().encode('hsqs'))
+    start.set(squashfsSuperblock())
     writeFile(filesystem, start)
     for (let seed = 2; seed <= 9; seed += 1) appendFileSync(filesystem, noise(64 * MIB, seed))
     const path = join(folder, 'large.raw')

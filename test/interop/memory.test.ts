@@ -7,7 +7,13 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { EXTSIGN } from '../support/extsign.ts'
 import { type KeyFiles, makeKey } from '../support/keys.ts'
 import { output } from '../support/run.ts'
-import { noise, prose, writeFile, writeRelease } from '../support/sample-trees.ts'
+import {
+  noise,
+  prose,
+  squashfsSuperblock,
+  writeFile,
+  writeRelease,
+} from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available, tool } from '../support/tools.ts'
 
@@ -60,10 +66,7 @@ describe.runIf(available('/usr/bin/time', 'openssl'))('resident memory', () => {
 
   test('of wrapping a file system of 4 GiB is less than 256 MiB', () => {
     const filesystem = join(folder, 'filesystem')
-    const superblock = new Uint8Array(96)
-    superblock.set(new TextEncoder().encode('hsqs'))
-    new DataView(superblock.buffer).setUint16(28, 4, true)
-    writeFile(filesystem, superblock)
+    writeFile(filesystem, squashfsSuperblock())
     truncateSync(filesystem, 4 * GIB)
     const options = ['--unsigned', '--force', '--output', image()]
     expect(peakOf(['wrap', filesystem, ...options])).toBeLessThan(LIMIT)

@@ -22,6 +22,14 @@ export function noise(size: number, seed = 1): Uint8Array {
   return new Uint8Array(cipher.update(new Uint8Array(size)))
 }
 
+/** The least that libblkid takes for squashfs: its magic and version, and a size of no bytes. */
+export function squashfsSuperblock(): Uint8Array {
+  const superblock = new Uint8Array(96)
+  superblock.set(new TextEncoder().encode('hsqs'))
+  new DataView(superblock.buffer).setUint16(28, 4, true)
+  return superblock
+}
+
 /** Text that compresses about as well as source code does. */
 export function prose(size: number, seed = 1): Uint8Array {
   const words = noise(size, seed)
