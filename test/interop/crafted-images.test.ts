@@ -24,10 +24,10 @@ import { temporaryFolder } from '../support/temporary.ts'
 import { available } from '../support/tools.ts'
 
 /**
- * A line for each image: the number, how it ended, whether it is an extension, and the error. Two are
- * asked for at a time.
+ * A line for each image: the number, how it ended, whether it is an extension, and the error. Most of
+ * the time is spent waiting, so that several are asked for at a time.
  */
-const ASK = `cd "$1"; ls | xargs -P 2 -n 20 sh -c "$3" "$2"`
+const ASK = `cd "$1"; ls | xargs -P 8 -n 10 sh -c "$3" "$2"`
 const ASK_SOME = `
 for folder; do
   said=$(timeout 60 systemd-dissect --fsck=no --json=short --image-policy="$0" "$folder/c.raw" 2>&1)

@@ -1,6 +1,7 @@
 /** However a run of `resign` ends, each image is entirely old or entirely new, and verifies. */
 
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -14,7 +15,6 @@ import { type LoadedCertificate, loadCertificate } from '../../src/keys/certific
 import { fileSigner } from '../../src/keys/file-signer.ts'
 import { EXTSIGN, extsign } from '../support/extsign.ts'
 import { type KeyFiles, makeKey } from '../support/keys.ts'
-import { run } from '../support/run.ts'
 import { writeTreeOfSize } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { available, tool } from '../support/tools.ts'
@@ -22,10 +22,15 @@ import { available, tool } from '../support/tools.ts'
 /** Random moments for each kind of image: more than 200 together. */
 const ROUNDS = 70
 
+/** Each has a folder of its own, and is changed beside the others. */
+const KINDS = [
+  ['signed', true],
+  ['deferred', false],
+  ['with large sectors', false],
+] as const
+
 describe.runIf(available('openssl', 'strace'))('resign, killed', () => {
   const folder = temporaryFolder()
-  const work = join(folder, 'work')
-  const image = join(work, 'sample.sysext.raw')
   const images: Record<string, { old: Buffer; new: Buffer }> = {}
   const certificates: LoadedCertificate[] = []
   let keys: readonly [KeyFiles, KeyFiles]
@@ -35,40 +40,42 @@ describe.runIf(available('openssl', 'strace'))('resign, killed', () => {
   const signing = ({ privateKey, certificate }: KeyFiles) => [
     ...['--private-key', privateKey, '--certificate', certificate],
   ]
-  const command = () => [EXTSIGN, 'resign', '--quiet', image, ...signing(keys[1])]
+  const workOf = (name: string) => join(folder, name)
+  const imageOf = (name: string) => join(workOf(name), 'sample.sysext.raw')
+  const oldOf = (name: string) => join(folder, `${name}.old`)
+  const command = (name: string) => {
+    return [EXTSIGN, 'resign', '--quiet', imageOf(name), ...signing(keys[1])]
+  }
 
   beforeAll(async () => {
-    mkdirSync(work)
     writeTreeOfSize(join(folder, 'tree'), 'sample', 100_000)
     keys = [makeKey(folder, 'rsa2048', 'old'), makeKey(folder, 'rsa4096', 'new')]
     for (const { certificate } of keys) certificates.push(await loadCertificate(certificate))
     const build = (name: string, ...options: string[]) => {
-      const path = join(folder, `${name}.old`)
-      const naming = ['--id', '_any', '--name', 'sample', '--output', image, '--force']
+      const image = imageOf(name)
+      mkdirSync(workOf(name))
+      const naming = ['--id', '_any', '--name', 'sample', '--output', image]
       extsign(['sysext', join(folder, 'tree'), ...naming, ...options])
-      copyFileSync(image, path)
+      copyFileSync(image, oldOf(name))
       const begin = Date.now()
-      extsign(command().slice(1))
+      extsign(command(name).slice(1))
       duration = Date.now() - begin
-      images[name] = { old: readFileSync(path), new: readFileSync(image) }
+      images[name] = { old: readFileSync(oldOf(name)), new: readFileSync(image) }
     }
     build('signed', ...signing(keys[0]))
     build('deferred', '--defer-signature')
     build('with large sectors', '--defer-signature', '--sector-size', '4096')
   })
 
-  describe.each([
-    ['signed', true],
-    ['deferred', false],
-    ['with large sectors', false],
-  ] as const)('an image that is %s', (name, isOneWrite) => {
-    test(`at ${ROUNDS} random moments`, async () => {
+  test.concurrent.each(KINDS)(
+    `an image that is %s, at ${ROUNDS} random moments`,
+    async (name, isOneWrite) => {
       const ends = { old: 0, new: 0 }
       let moment = duration
       for (let round = 0; round < ROUNDS; round++) {
-        copyFileSync(join(folder, `${name}.old`), image)
-        const child = spawn(process.execPath, command(), { stdio: 'ignore' })
-        const ended = new Promise((resolve) => child.once('exit', resolve))
+        copyFileSync(oldOf(name), imageOf(name))
+        const child = spawn(process.execPath, command(name), { stdio: 'ignore' })
+        const ended = once(child, 'exit')
         await Promise.race([ended, setTimeout(moment * (0.6 + 0.8 * Math.random()))])
         child.kill('SIGKILL')
         await ended
@@ -80,19 +87,22 @@ describe.runIf(available('openssl', 'strace'))('resign, killed', () => {
       // Both happen, or the moments prove nothing.
       expect(ends.old).toBeGreaterThan(0)
       expect(ends.new).toBeGreaterThan(0)
-    })
+    },
+  )
 
-    test('before every single write, sync, renaming and removal', async () => {
+  describe('before every single write, sync, renaming and removal', () => {
+    test.concurrent.each(KINDS)('an image that is %s', async (name, isOneWrite) => {
       const calls = ['symlink', 'pwrite64', 'ftruncate', 'fdatasync', 'fsync', 'rename', 'unlink']
       let kills = 0
       for (const call of calls) {
         for (let when = 1; when < 100; when++) {
-          copyFileSync(join(folder, `${name}.old`), image)
+          copyFileSync(oldOf(name), imageOf(name))
           const inject = `inject=${call}:signal=SIGKILL:when=${when}`
           const args = ['--follow-forks', '-o', '/dev/null', '-e', inject, process.execPath]
           // One thread makes all of them, so that they can be counted.
           const env = { UV_THREADPOOL_SIZE: '1' }
-          const { status } = run(tool('strace'), [...args, ...command()], { env })
+          const child = spawn(tool('strace'), [...args, ...command(name)], { env, stdio: 'ignore' })
+          const [status] = await once(child, 'exit')
           await examine(name, isOneWrite)
           if (status === 0) break
           kills++
@@ -104,6 +114,7 @@ describe.runIf(available('openssl', 'strace'))('resign, killed', () => {
 
   /** What the image is now, for us and for those who do not know our journal; then it is finished. */
   async function examine(name: string, isOneWrite: boolean): Promise<'old' | 'new'> {
+    const image = imageOf(name)
     const { old, new: done } = images[name]!
     const bytes = readFileSync(image)
     const isTorn = !bytes.equals(old) && !bytes.equals(done)
@@ -117,15 +128,15 @@ describe.runIf(available('openssl', 'strace'))('resign, killed', () => {
     expect(wrong).toEqual(isUnsigned ? ['signature'] : [])
     expect(verdict).toBe(isTorn ? 'unproven' : isUnsigned ? 'wrong' : 'ok')
 
-    const isClean = bytes.equals(done) && readdirSync(work).length === 1
-    if (!isClean) await finish()
+    const isClean = bytes.equals(done) && readdirSync(workOf(name)).length === 1
+    if (!isClean) await finish(image)
     expect(readFileSync(image).equals(done)).toBe(true)
-    expect(readdirSync(work)).toEqual(['sample.sysext.raw'])
+    expect(readdirSync(workOf(name))).toEqual(['sample.sysext.raw'])
     return bytes.equals(old) ? 'old' : 'new'
   }
 
   /** What the next run does. */
-  async function finish(): Promise<void> {
+  async function finish(image: string): Promise<void> {
     const signer = await fileSigner(keys[1])
     const signing = { signer, certificate: signer.certificate.der }
     await resignImage({ image, signing, threads: 0, verifyData: false })

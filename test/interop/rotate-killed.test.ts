@@ -19,13 +19,15 @@ import { EXTSIGN, extsign } from '../support/extsign.ts'
 import { writeFile } from '../support/sample-trees.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
-const RUNS = 200
+/** Two sets of files, side by side. */
+const SETS = ['one', 'other']
+const RUNS = 100
 const IMAGES = 3
 const CREDENTIALS = 6
 /** Trust directory, policies, images, credentials; the old keys leave the first two. */
 const STEPS = 2 + IMAGES + CREDENTIALS + 2
 
-describe(`${RUNS} rotations that are killed`, () => {
+describe.concurrent.each(SETS)(`${RUNS} rotations of %s set of files that are killed`, () => {
   const folder = temporaryFolder()
   const at = (name: string) => join(folder, name)
   const list = (name: string) => readdirSync(at(name)).filter((each) => !each.startsWith('.'))
