@@ -31,7 +31,15 @@ export interface WordFlagArgument<Value = unknown> extends FlagArgument, ReadsTe
   readonly words: readonly string[]
 }
 
-export interface OptionArgument<Value = unknown> extends Named, ReadsTexts<Value> {
+interface Written {
+  /**
+   * Given where the value is a file that is written: the keys of the arguments whose files it may
+   * replace. It replaces no other file that the command reads.
+   */
+  readonly replaces?: readonly string[]
+}
+
+export interface OptionArgument<Value = unknown> extends Named, Written, ReadsTexts<Value> {
   readonly kind: 'option'
   readonly type: ValueType<unknown>
   readonly repeatable: boolean
@@ -41,7 +49,7 @@ export interface OptionArgument<Value = unknown> extends Named, ReadsTexts<Value
   readonly acceptsEmpty?: boolean
 }
 
-export interface PositionalArgument<Value = unknown> extends Described, ReadsTexts<Value> {
+export interface PositionalArgument<Value = unknown> extends Described, Written, ReadsTexts<Value> {
   readonly kind: 'positional'
   readonly type: ValueType<unknown>
   readonly required: boolean
@@ -70,11 +78,12 @@ export function wordFlag<const Words extends readonly string[]>(
   }
 }
 
-type OptionConfig<T> = Named & {
-  readonly type: ValueType<T>
-  readonly environment?: string
-  readonly acceptsEmpty?: boolean
-}
+type OptionConfig<T> = Named &
+  Written & {
+    readonly type: ValueType<T>
+    readonly environment?: string
+    readonly acceptsEmpty?: boolean
+  }
 
 /** An option given at most once. */
 export function option<T>(config: OptionConfig<T>): OptionArgument<T | undefined> {
@@ -96,7 +105,7 @@ export function options<T>(config: OptionConfig<T>): OptionArgument<readonly T[]
   }
 }
 
-type PositionalConfig<T> = Described & { readonly type: ValueType<T> }
+type PositionalConfig<T> = Described & Written & { readonly type: ValueType<T> }
 
 /** An argument without which the command makes no sense. */
 export function positional<T>(config: PositionalConfig<T>): PositionalArgument<T> {

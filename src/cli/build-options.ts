@@ -1,7 +1,9 @@
 /** The options that `sysext`, `confext` and `wrap` share, and what they become for the library. */
 
 import type { LayoutOptions, Progress } from '../images/options.ts'
+import { sidecarPaths } from '../images/write/assemble.ts'
 import { flag, option, type ValuesOf } from './arguments.ts'
+import type { FilesBeside } from './kept-inputs.ts'
 import type { ProgressLine } from './progress.ts'
 import { signerOptions } from './signer-options.ts'
 import { architecture, choice, file, integer, text, uuid } from './types.ts'
@@ -15,7 +17,7 @@ export const outputOptions = {
     long: 'output',
     short: 'o',
     group: OUTPUT,
-    type: file,
+    type: { ...file, paths: undefined },
     description: "the image's file, or a folder for it; by default its name, here",
   }),
   name: option({
@@ -113,6 +115,14 @@ export function toLayoutOptions(
     ...(sectorSize && { sectorSize: sectorSize === '512' ? 512 : 4096 }),
     ...(threads !== undefined && { threads }),
   }
+}
+
+/** The image and what is beside it, which no argument may name. */
+export function imageFiles(
+  output: string,
+  { sidecars }: { readonly sidecars: boolean },
+): FilesBeside {
+  return { writes: [output, ...(sidecars ? Object.values(sidecarPaths(output)) : [])] }
 }
 
 /** Shows progress, and ends the work between two steps of it when `signal` aborts. */

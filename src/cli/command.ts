@@ -2,6 +2,7 @@
 
 import type { Arguments, ValuesOf } from './arguments.ts'
 import type { Context } from './context.ts'
+import { assertInputsKept, type FilesBeside } from './kept-inputs.ts'
 import { parseArguments } from './parse.ts'
 
 export interface CommandConfig<Table extends Arguments> {
@@ -11,6 +12,8 @@ export interface CommandConfig<Table extends Arguments> {
   readonly description: string
   readonly arguments: Table
   readonly examples?: readonly string[]
+  /** What it reads and writes beside the files that its arguments name. */
+  readonly files?: (values: ValuesOf<Table>, context: Context) => FilesBeside
   /** Returns the exit code; throws what `reportError` can print. */
   readonly run: (values: ValuesOf<Table>, context: Context) => Promise<number>
 }
@@ -33,7 +36,10 @@ export function defineCommand<const Table extends Arguments>(
     description: config.description,
     arguments: config.arguments,
     examples: config.examples ?? [],
-    execute: async (argv, context) =>
-      config.run(await parseArguments(config.name, config.arguments, argv), context),
+    execute: async (argv, context) => {
+      const values = await parseArguments(config.name, config.arguments, argv)
+      assertInputsKept(config.arguments, values, config.files?.(values, context))
+      return config.run(values, context)
+    },
   }
 }

@@ -6,6 +6,7 @@ import { buildExtension } from '../images/build.ts'
 import type { ExtensionKind, ReleaseOptions } from '../images/options.ts'
 import { flag, option, options, positional, type ValuesOf } from './arguments.ts'
 import {
+  imageFiles,
   layoutOptions,
   outputOptions,
   signingOptions,
@@ -120,6 +121,8 @@ export function extensionCommand(
       ...layoutOptions,
     },
     examples: texts.examples,
+    files: (values, context) =>
+      imageFiles(nameExtension(kind, values.tree, values, context).output, values),
     async run(values, context) {
       const naming = nameExtension(kind, values.tree, values, context)
       const osRelease =

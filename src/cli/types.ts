@@ -19,6 +19,8 @@ export interface ValueType<T> {
   readonly choices?: readonly string[]
   /** What a shell completes otherwise. */
   readonly completes?: 'file' | 'directory'
+  /** The files that a value of it names; absent where it names none. */
+  readonly paths?: ((text: string) => readonly string[]) | undefined
   /** Throws a UsageError; the caller puts the option's name in front of its message. */
   readonly parse: (text: string) => T
 }
@@ -27,15 +29,19 @@ export function text(placeholder: string): ValueType<string> {
   return { placeholder, parse: (value) => value }
 }
 
+const itself = (path: string) => [path]
+
 export const file: ValueType<string> = {
   placeholder: 'FILE',
   completes: 'file',
+  paths: itself,
   parse: (value) => value,
 }
 
 export const directory: ValueType<string> = {
   placeholder: 'DIR',
   completes: 'directory',
+  paths: itself,
   parse: (value) => value,
 }
 

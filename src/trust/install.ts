@@ -176,7 +176,7 @@ async function makeDirectory(root: string, folder: string): Promise<string> {
   for (const name of folder.split('/')) {
     path = join(path, name)
     try {
-      await mkdir(path)
+      await mkdir(path, FOLDER_MODE)
       await chmod(path, 0o755)
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw toFileError(error, { path, verb: 'write' })

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -104,6 +112,19 @@ test('runs no program unasked', async () => {
   expect(existsSync(marker)).toBe(false)
 })
 
+test('neither the manifest nor the host secret of this machine is replaced', async () => {
+  writeFileSync(at('own.secret'), 'secret')
+  symlinkSync(at('own.secret'), at('link.secret'))
+  const environment = { SYSTEMD_CREDENTIAL_SECRET: at('link.secret') }
+  for (const output of [at('manifest'), at('own.secret'), at('link.secret')]) {
+    const line = { input: at('plain'), output, 'with-key': 'null' }
+    const { code, stderr } = await batch([line], ['--force'], { environment })
+    expect(stderr).toContain(`line 1: ${output} is read, and the output would replace it`)
+    expect(code).toBe(2)
+  }
+  expect(readFileSync(at('own.secret'), 'utf8')).toBe('secret')
+})
+
 describe('goes on after', () => {
   const good = () => ({ input: at('plain'), 'with-key': 'null', timestamp: '' })
   const failures: [string, Record<string, unknown>, string][] = [
@@ -128,11 +149,12 @@ describe('goes on after', () => {
     ['a target that is too old', { 'target-version': '250' }, "type 'null' came with systemd 251"],
     ['a name that is none', { name: 'a/b' }, "'a/b' cannot be the name"],
     ['a moment that is none', { 'not-after': 'soon' }, "'soon' is not a time"],
-    ['an output that exists', { output: () => at('manifest') }, 'exists'],
+    ['an output that exists', { output: () => at('there') }, 'exists'],
     ['an output that is a folder', { output: () => at('a-folder') }, 'is a directory'],
   ]
   test.each(failures)('%s', async (what, change, message) => {
     mkdirSync(at('a-folder'), { recursive: true })
+    writeFileSync(at('there'), '')
     const name = what.replaceAll(' ', '-')
     const { output = () => at(name), ...rest } = change as { output?: () => string }
     const bad = { ...good(), output: output(), ...rest }

@@ -1,4 +1,4 @@
-import { readFileSync, symlinkSync } from 'node:fs'
+import { linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkManifest, readEntries } from '../../src/cli/credential/manifest.ts'
@@ -197,6 +197,23 @@ test.each([
   const fields = lines.map((line, index) => ({ input: 'a', output: `out${index}`, ...line }))
   const found = await mistakes(fields.map((each) => JSON.stringify(each)).join('\n'))
   expect(found).toEqual([expect.stringContaining(message)])
+})
+
+test('a file is not replaced under another name of it either', async () => {
+  const folder = temporaryFolder()
+  const at = (name: string) => join(folder, name)
+  writeFileSync(at('secret'), '')
+  symlinkSync('secret', at('symbolic'))
+  linkSync(at('secret'), at('hard'))
+  const names = ['secret', 'symbolic', 'hard']
+  for (const input of names) {
+    for (const output of names) {
+      const line = JSON.stringify({ input: at(input), output: at(output) })
+      expect(await mistakes(line)).toEqual([expect.stringMatching(/ would replace$/)])
+    }
+  }
+  const outputs = names.map((output) => JSON.stringify({ input: 'a', output: at(output) }))
+  expect(await mistakes(outputs.join('\n'))).toEqual([])
 })
 
 test('of many mistakes the first are shown, and the rest counted', async () => {

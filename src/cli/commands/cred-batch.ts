@@ -8,6 +8,7 @@ import { flag, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { nameOfInput, STANDARD } from '../credential/files.ts'
+import { hostSecretPath } from '../credential/keys.ts'
 import { checkManifest, readEntries } from '../credential/manifest.ts'
 import type { ManifestEntry } from '../credential/manifest-fields.ts'
 import { type Outcome, type OutcomeWriter, outcomeWriter } from '../credential/outcomes.ts'
@@ -16,6 +17,7 @@ import { type SealingKeysLoader, sharedSealingKeys } from '../credential/sealing
 import { type SecretSources, secretSources } from '../credential/secret-sources.ts'
 import { inFile, UsageError } from '../errors.ts'
 import { turning } from '../event-loop.ts'
+import { identitiesOf } from '../kept-inputs.ts'
 import { allowCommandsOption, notAllowed, outletOfTpm } from '../outlets.ts'
 import { file, named } from '../types.ts'
 
@@ -44,7 +46,9 @@ export const credBatch = defineCommand({
     const keys = sharedSealingKeys()
     try {
       const outlets = outletCheck(name, allowCommands)
+      const kept = [manifest, hostSecretPath({}, context)].flatMap(identitiesOf)
       const total = await checkManifest(content, name, (entry) => {
+        assertKept(entry, kept)
         sources.expect(entry.source)
         if (manifest === STANDARD) assertOtherInput(entry)
         outlets.look(entry)
@@ -120,6 +124,12 @@ async function openManifest(path: string, context: Context): Promise<RepeatableF
   return path === STANDARD
     ? keepStream(context.openInput(), nameOfInput(path))
     : openRepeatable(path)
+}
+
+/** The manifest and the host secret of this machine are lost to no line either. */
+function assertKept({ request: { output } }: ManifestEntry, kept: readonly string[]): void {
+  if (!identitiesOf(output).some((identity) => kept.includes(identity))) return
+  throw new UsageError(`${output} is read, and the output would replace it`)
 }
 
 function assertOtherInput({ source }: ManifestEntry): void {

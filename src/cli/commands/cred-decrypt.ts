@@ -17,7 +17,7 @@ import { flag, option, optionalPositional, positional, type ValuesOf } from '../
 import { defineCommand } from '../command.ts'
 import { type Context, environmentVariable } from '../context.ts'
 import { nameOfInput, readCredentialFile, STANDARD, writePrivate } from '../credential/files.ts'
-import { hostSecretOption, loadHostSecret } from '../credential/keys.ts'
+import { hostSecretOption, hostSecretPath, loadHostSecret } from '../credential/keys.ts'
 import { pickCredential } from '../credential/pick.ts'
 import { rateRefusal, timesToText } from '../credential/report.ts'
 import { resolveScope, scopeOptions } from '../credential/scope.ts'
@@ -34,6 +34,7 @@ const decryptArguments = {
   }),
   output: optionalPositional({
     type: named('OUT', file),
+    replaces: [],
     description: 'the file to write; by default standard output',
   }),
   name: option({
@@ -73,6 +74,7 @@ export const credDecrypt = defineCommand({
     'extsign cred decrypt db-password.cred --host-secret web1.secret',
     'extsign cred decrypt --name= sealed.txt secret.txt',
   ],
+  files: (values, context) => ({ reads: [hostSecretPath(values, context)] }),
   async run(values, context) {
     const { input, json, force } = values
     if (values.allowNull && values.refuseNull) {

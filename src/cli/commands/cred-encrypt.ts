@@ -3,10 +3,10 @@
 import { flag, positional } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { readSecret, STANDARD, writePrivate } from '../credential/files.ts'
-import { placeFinder } from '../credential/places.ts'
+import { hostSecretPath } from '../credential/keys.ts'
 import { formatSealed, timesToText } from '../credential/report.ts'
-import { filesOf, requestOptions, sealRequest } from '../credential/request.ts'
-import { ExitCode, printWarnings, UsageError } from '../errors.ts'
+import { requestOptions, sealRequest } from '../credential/request.ts'
+import { ExitCode, printWarnings } from '../errors.ts'
 import { formatJson } from '../json.ts'
 import { file, named } from '../types.ts'
 
@@ -21,6 +21,7 @@ export const credEncrypt = defineCommand({
     }),
     output: positional({
       type: named('OUT', file),
+      replaces: [],
       description: 'the file to write; - for standard output',
     }),
     ...requestOptions,
@@ -33,10 +34,10 @@ export const credEncrypt = defineCommand({
     'extsign cred encrypt token.txt token.cred --tpm2-device-key web1.srk --tpm2-public-key pcr.pem',
     'pass show db | extsign cred encrypt --name=db-password -p - - >> app.service',
   ],
+  files: (values, context) => ({ reads: [hostSecretPath(values, context)] }),
   async run(values, context) {
     const { input, json, quiet, force } = values
     const output = values.output === STANDARD ? undefined : values.output
-    if (output !== undefined) assertKept(output, filesOf(values))
     const read = () => readSecret(input, context)
     const { report, text, warnings } = await sealRequest(values, read, context)
     printWarnings(warnings, context.stderr)
@@ -53,12 +54,3 @@ export const credEncrypt = defineCommand({
     return ExitCode.done
   },
 })
-
-/** What is read is not lost, with --force neither. */
-function assertKept(output: string, files: readonly string[]): void {
-  const placeOf = placeFinder()
-  const place = placeOf(output)
-  const read = files.find((path) => placeOf(path) === place)
-  if (read !== undefined)
-    throw new UsageError(`${output} would replace ${read}, which is read for it`)
-}

@@ -11,6 +11,7 @@ import { flag, option } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { blame, ExitCode, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
+import { assertInputsKept } from '../kept-inputs.ts'
 import { bootOptions, readBootRequest } from '../pcr/boot-options.ts'
 import { stateOptions, ukiOptions } from '../pcr/options.ts'
 import { printable } from '../terminal.ts'
@@ -18,29 +19,32 @@ import { directory, named } from '../types.ts'
 
 const OUTPUT = 'Output'
 
+const pcrlockArguments = {
+  ...ukiOptions,
+  ...bootOptions,
+  bank: stateOptions.bank,
+  output: option({
+    long: 'output',
+    short: 'o',
+    group: OUTPUT,
+    type: named('DIR', directory),
+    replaces: [],
+    description: 'write the components below this folder',
+  }),
+  force: flag({
+    long: 'force',
+    short: 'f',
+    group: OUTPUT,
+    description: 'replace existing components',
+  }),
+  json: flag({ long: 'json', group: OUTPUT, description: 'print the result as JSON' }),
+}
+
 export const pcrPcrlock = defineCommand({
   name: 'pcr pcrlock',
   description:
     'Writes components for systemd-pcrlock(8): for each profile of a UKI a variant with what firmware and systemd-stub measure of it, and with --esp another with what is measured of the files beside it. systemd-pcrlock itself refuses images with profiles.',
-  arguments: {
-    ...ukiOptions,
-    ...bootOptions,
-    bank: stateOptions.bank,
-    output: option({
-      long: 'output',
-      short: 'o',
-      group: OUTPUT,
-      type: named('DIR', directory),
-      description: 'write the components below this folder',
-    }),
-    force: flag({
-      long: 'force',
-      short: 'f',
-      group: OUTPUT,
-      description: 'replace existing components',
-    }),
-    json: flag({ long: 'json', group: OUTPUT, description: 'print the result as JSON' }),
-  },
+  arguments: pcrlockArguments,
   examples: [
     'extsign pcr pcrlock --uki linux.efi -o pcrlock.d',
     'extsign pcr pcrlock --uki esp/EFI/Linux/linux.efi --esp esp -o pcrlock.d',
@@ -53,6 +57,8 @@ export const pcrPcrlock = defineCommand({
     const request = await readBootRequest(values)
     const banks = bank.length === 0 ? undefined : [...new Set(bank)]
     const files = await pcrlockFiles({ uki, esp, stubVersion, banks, ...request }).catch(blame(uki))
+    const writes = files.map(({ path }) => join(output, path))
+    assertInputsKept(pcrlockArguments, values, { writes })
     await writeFiles(output, files, force)
     const written = files.map(({ path, events }) => {
       return { file: join(output, path), records: events.length }

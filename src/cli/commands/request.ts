@@ -24,6 +24,7 @@ export const request = defineCommand({
       long: 'output',
       short: 'o',
       type: file,
+      replaces: [],
       description: 'the request; by default standard output',
     }),
     force: flag({ long: 'force', short: 'f', description: 'replace an existing output' }),

@@ -35,6 +35,7 @@ export const sign = defineCommand({
       long: 'output',
       short: 'o',
       type: file,
+      replaces: [],
       description: 'the response, with the signatures',
     }),
     force: flag({ long: 'force', short: 'f', description: 'replace an existing output' }),

@@ -15,7 +15,13 @@ export const trustEsl = defineCommand({
     'Writes certificates and digests as signature lists, the form in which UEFI firmware keeps PK, KEK, db and dbx. The same input gives the same bytes. Firmware in setup mode takes lists as they are; one that has a platform key wants them signed, which extsign trust auth does.',
   arguments: {
     ...signatureListOptions,
-    output: option({ long: 'output', short: 'o', type: file, description: 'the file to write' }),
+    output: option({
+      long: 'output',
+      short: 'o',
+      type: file,
+      replaces: [],
+      description: 'the file to write',
+    }),
     force: flag({ long: 'force', short: 'f', description: 'replace an existing output' }),
     json: flag({ long: 'json', description: 'print the result as JSON' }),
   },

@@ -3,6 +3,7 @@
 import { wrapFilesystem } from '../../images/wrap.ts'
 import { positional } from '../arguments.ts'
 import {
+  imageFiles,
   layoutOptions,
   outputOptions,
   signingOptions,
@@ -35,6 +36,7 @@ export const wrap = defineCommand({
     'extsign wrap hello.erofs --private-key keys/release.key --certificate keys/release.crt',
     'extsign wrap tools.squashfs --unsigned --output tools.sysext.raw',
   ],
+  files: (values) => imageFiles(nameWrapped(values.filesystem, values).output, values),
   async run(values, context) {
     const { name, output } = nameWrapped(values.filesystem, values)
     const { signing, warnings, forget } = await loadSigning(values, context)

@@ -29,7 +29,10 @@ type HostValues = ValuesOf<typeof hostSecretOption> & ValuesOf<typeof scopeOptio
 export type HostSecretLoader = typeof loadHostSecret
 
 /** Path of the host's secret that the options, the environment or systemd's custom name. */
-export function hostSecretPath(values: HostValues, context: Context): string {
+export function hostSecretPath(
+  values: Partial<Pick<HostValues, 'hostSecret'>>,
+  context: Context,
+): string {
   const variable = environmentVariable(context, 'SYSTEMD_CREDENTIAL_SECRET')
   return values.hostSecret ?? variable ?? HOST_SECRET_PATH
 }

@@ -2,11 +2,12 @@
 
 import type { Repeatable } from '../../files/twice.ts'
 import { UsageError, UsageErrors } from '../errors.ts'
+import { identitiesOf } from '../kept-inputs.ts'
+import { placeFinder } from '../places.ts'
 import { DigestTable } from './digest-table.ts'
 import { type ManifestEntry, type ManifestRecord, readEntry } from './manifest-fields.ts'
 import { readJsonLines } from './manifest-json-lines.ts'
 import { type ManifestLine, readLines } from './manifest-lines.ts'
-import { placeFinder } from './places.ts'
 import { filesOf } from './request.ts'
 
 /** Mistakes that are shown; the rest are counted. */
@@ -50,18 +51,24 @@ export async function checkManifest(
 /** No output replaces another one, or a file that is read, which would be lost with --force. */
 function apart(): (entry: ManifestEntry) => void {
   const placeOf = placeFinder()
-  /** Of each place the first line that it is in, twice, and one more where that writes to it. */
+  /** Of each place and each file the first line that it is in, twice, and one more where that writes it. */
   const uses = new DigestTable()
-  const use = (path: string, value: number) => uses.update(placeOf(path), (first) => first || value)
+  const use = (name: string, value: number) => uses.update(name, (first) => first || value)
   return ({ line, request }) => {
     for (const path of filesOf(request)) {
-      const first = use(path, 2 * line)
-      if (first % 2 === 1) throw new UsageError(`${path} is the output of line ${first >>> 1}`)
+      for (const name of [placeOf(path), ...identitiesOf(path)]) {
+        const first = use(name, 2 * line)
+        if (first % 2 === 1) throw new UsageError(`${path} is the output of line ${first >>> 1}`)
+      }
     }
-    const first = use(request.output, 2 * line + 1)
-    if (first === 0) return
-    const what = first % 2 === 1 ? 'has the same output' : 'reads what the output would replace'
-    throw new UsageError(`line ${first >>> 1} ${what}`)
+    const { output } = request
+    const first = use(placeOf(output), 2 * line + 1)
+    if (first % 2 === 1) throw new UsageError(`line ${first >>> 1} has the same output`)
+    const read = [first, ...identitiesOf(output).map((name) => use(name, 2 * line + 1))]
+    // Outputs that are names of one file become files of their own.
+    const reader = read.find((value) => value !== 0 && value % 2 === 0)
+    if (reader === undefined) return
+    throw new UsageError(`line ${reader >>> 1} reads what the output would replace`)
   }
 }
 

@@ -51,7 +51,7 @@ export const sectionOptions = {
   profile: option({
     long: 'profile',
     group: SECTIONS,
-    type: text('FILE|N'),
+    type: { ...text('FILE|N'), paths: file.paths },
     acceptsEmpty: true,
     description: 'the description of the profile; with --uki the number of the only one to look at',
   }),
@@ -131,12 +131,14 @@ export const placementOptions = {
     short: 'o',
     group: OUTPUT,
     type: file,
+    replaces: ['uki'],
     description: 'with --uki: write the UKI with its signatures to this file',
   }),
   signatures: option({
     long: 'signatures',
     group: OUTPUT,
     type: file,
+    replaces: ['append', 'request'],
     description: 'write the JSON to this file',
   }),
   force: flag({

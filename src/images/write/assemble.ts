@@ -157,17 +157,25 @@ function describePartitions(
   ]
 }
 
-/**
- * The image is the last of them. `foo.sysext.roothash` is beside `foo.sysext.raw`: readers strip `.raw`
- * and nothing else.
- */
 function filesOf({ output, sidecars, signing, force }: LayoutOptions): OutputFile[] {
-  const stem = basename(output).endsWith('.raw') ? output.slice(0, -'.raw'.length) : output
-  const beside = sidecars ? [`${stem}.roothash`, ...(signing ? [`${stem}.roothash.p7s`] : [])] : []
+  const { rootHash, message } = sidecarPaths(output)
+  const beside = sidecars ? [rootHash, ...(signing ? [message] : [])] : []
   return [...beside, output].map((path) => ({ path, force }))
 }
 
-/** @param outputs as {@link filesOf} names them */
+/**
+ * What `sidecars` writes beside an image: `foo.sysext.roothash` beside `foo.sysext.raw`, as readers strip
+ * `.raw` and nothing else. The message is written where the image is signed.
+ */
+export function sidecarPaths(output: string): {
+  readonly rootHash: string
+  readonly message: string
+} {
+  const stem = basename(output).endsWith('.raw') ? output.slice(0, -'.raw'.length) : output
+  return { rootHash: `${stem}.roothash`, message: `${stem}.roothash.p7s` }
+}
+
+/** @param outputs as {@link filesOf} names them: the image is the last */
 async function writeSidecars(
   outputs: readonly Output[],
   rootHash: string,

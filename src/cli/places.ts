@@ -2,7 +2,7 @@
 
 import { realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { errnoOf } from '../../files/errno.ts'
+import { errnoOf } from '../files/errno.ts'
 
 /** Folders whose place is remembered. */
 const MAX_KNOWN = 1000
