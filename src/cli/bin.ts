@@ -156,11 +156,11 @@ process.on('uncaughtException', (error) => {
   hasFailed = true
   process.exitCode = ExitCode.failed
   interruption?.abort()
-  setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => {
-    leave()
-    process.exit()
-  })
+  setTimeout(CLEAN_UP, undefined, { ref: false }).then(() => process.exit())
 })
+
+// Also where the command has come to its end: what could not be removed is tried once more.
+process.on('exit', leave)
 
 const exitCode = await main(process.argv.slice(2), context)
 await settled()

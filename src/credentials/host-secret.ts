@@ -8,6 +8,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { CredentialError, FormatError } from '../errors.ts'
+import { closeRead } from '../files/close-read.ts'
 import { toFileError } from '../files/errno.ts'
 import { writeOutput } from '../files/output.ts'
 import { readHandle } from '../files/read.ts'
@@ -108,7 +109,7 @@ async function readGuarded(path: string): Promise<Uint8Array> {
     }
     throw toFileError(error, { path, verb: 'read' })
   } finally {
-    await handle?.close()
+    await closeRead(handle)
   }
 }
 

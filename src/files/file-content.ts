@@ -3,6 +3,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { FileError } from '../errors.ts'
+import { closeRead } from './close-read.ts'
 import { toFileError } from './errno.ts'
 import { readHandle } from './read.ts'
 
@@ -46,6 +47,6 @@ async function* readPieces(path: string, size: number): AsyncGenerator<Uint8Arra
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })
   } finally {
-    await handle?.close()
+    await closeRead(handle)
   }
 }

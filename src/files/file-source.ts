@@ -5,6 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { type Patch, patchedSource } from '../bytes/patch.ts'
 import type { Source } from '../bytes/source.ts'
 import { FileError } from '../errors.ts'
+import { closeRead } from './close-read.ts'
 import { toFileError } from './errno.ts'
 import { type FileStamp, stampOf } from './file-stamp.ts'
 import { readHandle } from './read.ts'
@@ -38,7 +39,7 @@ export async function openFileSource(path: string, name = path): Promise<FileSou
     if (size === 0) throw new FileError('EMPTY', `${name} is empty`)
     return new HandleSource(path, name, size, handle)
   } catch (error) {
-    await handle?.close()
+    await closeRead(handle)
     throw toFileError(error, { path: name, verb: 'read' })
   }
 }
@@ -86,7 +87,7 @@ class HandleSource implements FileSource {
   }
 
   async close(): Promise<void> {
-    await this.#handle.close()
+    await closeRead(this.#handle)
   }
 
   async #readSome(bytes: Uint8Array, start: number, position: number): Promise<number> {

@@ -27,6 +27,8 @@ export interface FolderOutput {
    * It goes away with whatever is still in it.
    */
   readonly stagingPath: string
+  /** What has it all meanwhile, beside the name it will have. */
+  readonly partialPath: string
   /**
    * Gives it its name.
    *
@@ -73,6 +75,7 @@ export async function createFolder(path: string): Promise<FolderOutput> {
 class PartialFolder implements FolderOutput {
   readonly contentPath: string
   readonly stagingPath: string
+  readonly partialPath: string
   readonly #path: string
   readonly #name: string
   readonly #around: HeldFolder
@@ -86,6 +89,7 @@ class PartialFolder implements FolderOutput {
     this.#outer = outer
     this.contentPath = outer.at(CONTENT)
     this.stagingPath = outer.at(STAGING)
+    this.partialPath = join(dirname(path), name)
   }
 
   async commit(): Promise<void> {
@@ -100,8 +104,10 @@ class PartialFolder implements FolderOutput {
       throw new FileError('EXISTS', `${this.#path} exists`, { hint, cause: error })
     }
     await this.#removeOuter().catch((error) => {
-      const path = join(dirname(this.#path), this.#name)
-      throw toFileError(error, { path, verb: 'write', detail: `left beside ${this.#path}` })
+      const path = this.partialPath
+      forgetUnfinished(path)
+      const detail = `${this.#path} is complete, and this is left beside it`
+      throw toFileError(error, { path, verb: 'write', detail })
     })
   }
 
@@ -117,15 +123,15 @@ class PartialFolder implements FolderOutput {
     if (this.#isDone) return
     rmSync(this.contentPath, { recursive: true, force: true })
     rmdirSync(this.#around.at(this.#name))
-    forgetUnfinished(join(dirname(this.#path), this.#name))
+    forgetUnfinished(this.partialPath)
   }
 
   async #removeOuter(): Promise<void> {
     this.#isDone = true
     try {
       await rmdir(this.#around.at(this.#name))
+      forgetUnfinished(this.partialPath)
     } finally {
-      forgetUnfinished(join(dirname(this.#path), this.#name))
       for (const held of [this.#outer, this.#around]) await held.close().catch(() => undefined)
     }
   }

@@ -9,6 +9,7 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises'
 import { sep } from 'node:path'
+import { closeRead } from './close-read.ts'
 
 /** Open for its name only, which needs no right to read (include/uapi/asm-generic/fcntl.h). */
 const O_PATH = 0o10000000
@@ -30,7 +31,7 @@ export class HeldFolder {
     const handle = await open(path, FOLDER | (noFollow ? constants.O_NOFOLLOW : 0))
     const held = `/proc/self/fd/${handle.fd}`
     if (await leadsTo(held, handle)) return new HeldFolder(held, handle)
-    await handle.close()
+    await closeRead(handle)
     return new HeldFolder(path, undefined)
   }
 
@@ -49,7 +50,7 @@ export class HeldFolder {
   }
 
   async close(): Promise<void> {
-    await this.#handle?.close()
+    await closeRead(this.#handle)
   }
 }
 

@@ -79,13 +79,12 @@ export async function withLock<T>(
   const nonce = randomBytes(8).toString('hex')
   const host = hostname().replace(/[^A-Za-z0-9.-]/g, '?')
   const mark = [FORMAT, ownIdentity(), nonce, host].join(' ')
-  registerUnfinished(mark, () => releaseNow(lock, mark))
+  registerUnfinished(lock, () => releaseNow(lock, mark), mark)
   try {
     await inOneGo(() => take(lock, mark, { path, lock }))
     return await use(new LockedFile(real, path, lock, mark))
   } finally {
-    await release(lock, mark)
-    forgetUnfinished(mark)
+    if (await release(lock, mark)) forgetUnfinished(mark)
   }
 }
 
@@ -188,9 +187,15 @@ async function readMark(name: string): Promise<string | undefined> {
   }
 }
 
-async function release(name: string, mark: string): Promise<void> {
-  // A lock that was removed by hand and made anew belongs to another.
-  if ((await readMark(name)) === mark) await unlink(name).catch(() => undefined)
+/** @returns false where it cannot be removed */
+async function release(name: string, mark: string): Promise<boolean> {
+  try {
+    // A lock that was removed by hand and made anew belongs to another.
+    if ((await readMark(name)) === mark) await unlink(name)
+    return true
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT'
+  }
 }
 
 /** {@link release} in the last moment of this process. */

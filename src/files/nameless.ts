@@ -3,6 +3,7 @@
 import { type FileHandle, mkdtemp, open, rmdir, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { closeRead } from './close-read.ts'
 import { inOneGo } from './unfinished.ts'
 
 export interface NamelessFiles {
@@ -25,7 +26,7 @@ async function makeNameless(count: number): Promise<NamelessFiles> {
     await rmdir(folder).catch(() => undefined)
   }
   const close = async () => {
-    for (const handle of handles) await handle.close()
+    for (const handle of handles) await closeRead(handle)
     // On Windows what is open cannot be removed.
     await removeNames()
   }

@@ -227,6 +227,8 @@ class PartialOutput implements Output {
   async takeBack(): Promise<readonly string[]> {
     const left = (await this.#placement?.undo()) ?? []
     await this.abort()
+    // The error names it.
+    if (left.includes(this.partialPath)) forgetUnfinished(this.partialPath)
     return left
   }
 
@@ -238,8 +240,8 @@ class PartialOutput implements Output {
     if (this.#state === 'done') return
     if (this.#state === 'open') await this.#handle.close().catch(() => undefined)
     this.#state = 'done'
-    await unlink(this.partialPath).catch(() => undefined)
-    forgetUnfinished(this.partialPath)
+    const error = await unlink(this.partialPath).catch((error: unknown) => error)
+    if (error === undefined || errnoOf(error) === 'ENOENT') forgetUnfinished(this.partialPath)
   }
 }
 

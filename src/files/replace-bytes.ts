@@ -9,8 +9,10 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { type Patch, trimPatches } from '../bytes/patch.ts'
+import { FileError } from '../errors.ts'
 import { type Change, encodeChangeJournal } from '../formats/change-journal.ts'
 import { besidePath } from './beside.ts'
+import { closeRead } from './close-read.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import type { FileSource } from './file-source.ts'
 import { assertUnchanged } from './file-stamp.ts'
@@ -91,7 +93,7 @@ async function withHandle(
     assertUnchanged(path, examined.stamp, name)
     await use(handle)
   } finally {
-    await handle.close()
+    await closeRead(handle)
   }
 }
 
@@ -135,10 +137,21 @@ async function carryOut(
   try {
     if (examined.size !== change.size) await handle.truncate(change.size)
     await write(handle, change.patches, name)
+    await removeJournal(file)
   } catch (error) {
-    throw toFileError(error, { path: name, verb: 'write' })
+    throw sayBegun(
+      toFileError(error, { path: name, verb: 'write' }),
+      besidePath(file.path, 'change'),
+    )
   }
-  await removeJournal(file)
+}
+
+/** The file may have some of the change: what is done about it. */
+function sayBegun(error: unknown, journal: string): unknown {
+  if (!(error instanceof FileError)) return error
+  const { code, message, cause } = error
+  const fact = `${message}; its change is begun, and ${journal} has all of it`
+  return new FileError(code, fact, { hint: 'the same command finishes it when run again', cause })
 }
 
 /** One after the other, each durable before the next. */

@@ -8,7 +8,6 @@ import {
   closeSync,
   linkSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -18,6 +17,7 @@ import {
 import { dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { errnoOf, isWithoutLinks, toFileError } from './errno.ts'
+import { keepUsed, makeFolders } from './new-folders.ts'
 import { isOurs, isStaleName, newPartialPath } from './partial.ts'
 import { findObstacle } from './replaceable.ts'
 
@@ -38,9 +38,10 @@ const MAX_SWEPT = 1000
 export function writeSmallFile(path: string, content: string | Uint8Array, force: boolean): void {
   sweep(dirname(path))
   const partial = newPartialPath(path)
+  const made: string[] = []
   let isThere = false
   try {
-    const descriptor = openNew(partial)
+    const descriptor = openNew(partial, made)
     isThere = true
     try {
       writeFileSync(descriptor, content)
@@ -56,6 +57,7 @@ export function writeSmallFile(path: string, content: string | Uint8Array, force
       : toFileError(error, { path, verb: 'write' })
   } finally {
     if (isThere) remove(partial)
+    keepUsed(made)
   }
 }
 
@@ -124,12 +126,12 @@ function isFolder(path: string, error: unknown): boolean {
   return mayBe && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
-function openNew(path: string): number {
+function openNew(path: string, made: string[]): number {
   try {
     return openSync(path, 'wx', MODE)
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
-    mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE })
+    makeFolders(dirname(path), FOLDER_MODE, made)
     return openSync(path, 'wx', MODE)
   }
 }

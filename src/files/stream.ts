@@ -11,6 +11,7 @@ import { devNull } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import { FileError } from '../errors.ts'
+import { closeRead } from './close-read.ts'
 import { errnoOf } from './errno.ts'
 import { readHandle } from './read.ts'
 
@@ -38,7 +39,7 @@ export async function openStream(path: string): Promise<FileHandle> {
     if (isDevice) throw new FileError('NOT_A_FILE', `${path} is a device`)
     return handle
   } catch (error) {
-    await handle.close()
+    await closeRead(handle)
     throw error
   }
 }

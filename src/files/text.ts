@@ -4,6 +4,7 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { FileError } from '../errors.ts'
+import { closeRead } from './close-read.ts'
 import { toFileError } from './errno.ts'
 import { openStream, readStream } from './stream.ts'
 
@@ -31,7 +32,7 @@ export async function readSmallFile(
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })
   } finally {
-    await handle?.close()
+    await closeRead(handle)
   }
 }
 
@@ -84,7 +85,7 @@ export async function readRegularFile(
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })
   } finally {
-    await handle?.close()
+    await closeRead(handle)
   }
 }
 

@@ -7,6 +7,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { equalBytes } from '../bytes/equal.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FileError } from '../errors.ts'
+import { closeRead } from './close-read.ts'
 import { toFileError } from './errno.ts'
 import { type NamelessFiles, openNameless } from './nameless.ts'
 import { readHandle } from './read.ts'
@@ -38,10 +39,10 @@ export async function openRepeatable(path: string): Promise<RepeatableFile> {
     handle = await openStream(path)
     if ((await handle.stat()).isFile()) return repeatable(handle, path)
     const kept = await keepStream(streamContent(handle, path), path)
-    await handle.close()
+    await closeRead(handle)
     return kept
   } catch (error) {
-    await handle?.close()
+    await closeRead(handle)
     throw toFileError(error, { path, verb: 'read' })
   }
 }
@@ -93,7 +94,7 @@ function repeatable(handle: FileHandle, path: string): RepeatableFile {
       }
       isKnown = true
     },
-    close: () => handle.close(),
+    close: () => closeRead(handle),
   }
 }
 

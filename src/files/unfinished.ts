@@ -5,7 +5,12 @@ import { errnoOf } from './errno.ts'
 /** Paths that are kept by name; of more only the number is. */
 const MAX_NAMED = 10
 
-const removals = new Map<string, () => void>()
+interface Removal {
+  readonly path: string
+  readonly remove: () => void
+}
+
+const removals = new Map<string, Removal>()
 /** What has too many parts to be removed in a moment. */
 const lasting = new Set<string>()
 const named: string[] = []
@@ -20,13 +25,15 @@ export function beforeFirstUnfinished(call: () => void): void {
 }
 
 /**
- * Has `remove` called where the process is ended before `path` is forgotten.
+ * Has `remove` called where the process ends, by itself too, before `path` is forgotten. What could not
+ * be removed is not forgotten: it is tried again then, and said.
  *
  * @param remove works at once and may throw what the system throws: the next run removes what is left
+ * @param key by which it is forgotten, where the path may be that of something else too
  */
-export function registerUnfinished(path: string, remove: () => void): void {
+export function registerUnfinished(path: string, remove: () => void, key = path): void {
   announceFirst()
-  removals.set(path, remove)
+  removals.set(key, { path, remove })
 }
 
 function announceFirst(): void {
@@ -40,20 +47,21 @@ export function noteUnfinished(path: string): void {
   lasting.add(path)
 }
 
-/** What was made under `path` has its own name, or is gone. */
-export function forgetUnfinished(path: string): void {
-  removals.delete(path)
-  lasting.delete(path)
+/** What was registered has its own name, or is gone. */
+export function forgetUnfinished(key: string): void {
+  removals.delete(key)
+  lasting.delete(key)
 }
 
 /**
- * Removes everything that is in the making, in the last moment of this process.
+ * Removes everything that is in the making, in the last moment of this process: what came later first,
+ * as it may be in what came before.
  *
  * @returns what is left: the next run removes it
  */
 export function removeUnfinished(): readonly string[] {
   const left: string[] = []
-  for (const [path, remove] of removals) {
+  for (const { path, remove } of [...removals.values()].reverse()) {
     try {
       remove()
     } catch (error) {
@@ -61,7 +69,7 @@ export function removeUnfinished(): readonly string[] {
     }
   }
   removals.clear()
-  return [...lasting, ...left]
+  return [...new Set([...lasting, ...left])]
 }
 
 /** Remembers that `path` has its new content. */

@@ -36,7 +36,7 @@ export async function writeWholeFolder(
   const found = await lstat(path).catch(() => undefined)
   if (found) throw new FileError('EXISTS', `${path} exists`, { hint: 'name a new folder' })
   const folder = await createFolder(path)
-  registerUnfinished(folder.contentPath, () => folder.abortNow())
+  registerUnfinished(folder.partialPath, () => folder.abortNow(), folder.contentPath)
   try {
     await fill(async (name, content) => {
       try {

@@ -1,10 +1,10 @@
 /** `extsign keys new`: a key and its certificate as two files, both or none, never over others. */
 
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
-import { lstat, mkdir } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError, KeyError } from '../errors.ts'
-import { toFileError } from '../files/errno.ts'
+import { withNewFolders } from '../files/new-folders.ts'
 import { commitOutputs } from '../files/output.ts'
 import { createOutputs } from '../files/outputs.ts'
 import { formatPem } from '../formats/x509/pem.ts'
@@ -63,12 +63,19 @@ const DAY = 24 * 60 * 60 * 1000
  * @throws KeyError BAD_OPTION, EXISTS; FileError where the files cannot be written.
  */
 export async function generateKey(options: GenerateKeyOptions): Promise<GeneratedKey> {
+  const { name, days, passphrase } = options
+  assertOptions(name, options.commonName ?? name, days, passphrase)
+  return withNewFolders(async (folders) => {
+    folders.make(options.directory, 0o700)
+    return writePair(options)
+  })
+}
+
+async function writePair(options: GenerateKeyOptions): Promise<GeneratedKey> {
   const { directory, name, algorithm, days, now, passphrase } = options
   const commonName = options.commonName ?? name
-  assertOptions(name, commonName, days, passphrase)
   const privateKey = join(directory, `${name}.key`)
   const certificate = join(directory, `${name}.crt`)
-  await makeDirectory(directory)
   const files = { privateKey, certificate }
   const outputs = await createOutputs([
     { path: certificate, mode: 0o644 },
@@ -129,14 +136,6 @@ function assertUsable({ privateKeyPem, certificate }: KeyPair, passphrase?: Uint
   const parsed = new X509Certificate(certificate)
   if (!parsed.checkPrivateKey(key) || !parsed.verify(parsed.publicKey)) {
     throw new Error('the new certificate does not fit the new key')
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    throw toFileError(error, { path, verb: 'write' })
   }
 }
 

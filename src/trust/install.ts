@@ -1,14 +1,15 @@
 /** `extsign trust install`: certificates put where systemd looks for them, each in a file of its own. */
 
-import { chmod, lstat, mkdir, realpath } from 'node:fs/promises'
+import { lstat, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KeyError } from '../errors.ts'
 import { allOf } from '../files/all-of.ts'
-import { errnoOf, toFileError } from '../files/errno.ts'
+import { toFileError } from '../files/errno.ts'
 import { withLock } from '../files/lock.ts'
+import { type NewFolders, withNewFolders } from '../files/new-folders.ts'
 import { commitOutputs } from '../files/output.ts'
 import { createOutputs, type OutputFile } from '../files/outputs.ts'
 import { assertInside } from '../files/outside.ts'
@@ -61,14 +62,18 @@ export async function installCertificates(
 ): Promise<readonly InstalledCertificate[]> {
   const { root, place = 'local', force = false } = options
   const wanted = await loadAll(options)
-  const directory = await makeDirectory(root, PLACES[place])
-  const files: readonly PlannedFile[] = await writeMissing(directory, force, async () => {
+  const directory = join(root, PLACES[place])
+  const look = async () => {
     const planned: PlannedFile[] = []
     for (const { certificate, name } of wanted) {
       const path = await findFile(root, join(directory, name))
       planned.push({ path, certificate, state: await findState(path, certificate, force) })
     }
     return planned
+  }
+  const files = await withNewFolders(async (folders) => {
+    await makeDirectory(root, PLACES[place], folders)
+    return writeMissing(directory, force, look)
   })
   const used = await readTrustDirectories(
     VERITY_DIRECTORIES.map((folder) => join(root, folder)),
@@ -168,22 +173,16 @@ function fileName(text: string): string {
 }
 
 /** Makes `folder` below `root`, never following a link that leads out of it. */
-async function makeDirectory(root: string, folder: string): Promise<string> {
+async function makeDirectory(root: string, folder: string, folders: NewFolders): Promise<void> {
   await realpath(root).catch((error) => {
     throw toFileError(error, { path: root, verb: 'read' })
   })
   let path = root
   for (const name of folder.split('/')) {
     path = join(path, name)
-    try {
-      await mkdir(path, FOLDER_MODE)
-      await chmod(path, 0o755)
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw toFileError(error, { path, verb: 'write' })
-    }
+    folders.make(path, 0o755)
     await assertInside(root, path)
   }
-  return path
 }
 
 /** The file to write: behind a link, the one it leads to, which has to be below `root` too. */

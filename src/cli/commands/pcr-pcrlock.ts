@@ -1,9 +1,8 @@
 /** `extsign pcr pcrlock`. */
 
-import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
-import { toFileError } from '../../files/errno.ts'
+import { withNewFolders } from '../../files/new-folders.ts'
 import { commitOutputs } from '../../files/output.ts'
 import { createOutputs } from '../../files/outputs.ts'
 import { type PcrlockFile, pcrlockFiles } from '../../policies/pcrlock.ts'
@@ -79,11 +78,17 @@ async function writeFiles(
   force: boolean,
 ): Promise<void> {
   const targets = files.map(({ path }) => join(folder, path))
-  for (const target of targets) {
-    await mkdir(dirname(target), { recursive: true }).catch((error) => {
-      throw toFileError(error, { path: target, verb: 'write' })
-    })
-  }
+  await withNewFolders(async (folders) => {
+    for (const target of targets) folders.make(dirname(target))
+    await writeTargets(targets, files, force)
+  })
+}
+
+async function writeTargets(
+  targets: readonly string[],
+  files: readonly PcrlockFile[],
+  force: boolean,
+): Promise<void> {
   const outputs = await createOutputs(targets.map((path) => ({ path, force })))
   try {
     for (const [index, { text }] of files.entries()) {

@@ -2,6 +2,7 @@
 
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { closeRead } from '../../files/close-read.ts'
 import { toFileError } from '../../files/errno.ts'
 import { readHandle } from '../../files/read.ts'
 import { verifyPolicies } from '../../policies/verify.ts'
@@ -71,7 +72,7 @@ async function startsLikePe(path: string): Promise<boolean> {
       await readHandle(handle, start, 0)
       return start.toString('latin1') === 'MZ'
     } finally {
-      await handle.close()
+      await closeRead(handle)
     }
   } catch (error) {
     throw toFileError(error, { path, verb: 'read' })

@@ -1,9 +1,8 @@
 /** `extsign trust enroll DIR CERT…`. */
 
-import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { toFileError } from '../../files/errno.ts'
-import { writeWholeFolder } from '../../files/whole-folder.ts'
+import { withNewFolders } from '../../files/new-folders.ts'
+import { type WriteFile, writeWholeFolder } from '../../files/whole-folder.ts'
 import { type Enrollment, makeEnrollment } from '../../trust/enrollment.ts'
 import { flag, option, positional, positionals, type ValuesOf } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
@@ -125,20 +124,17 @@ function exchangeKeyOf(request: Request): ValuesOf<typeof signerOptions> | undef
 
 async function writeFolder(folder: string, { variables }: Enrollment): Promise<readonly string[]> {
   const files: string[] = []
-  await mkdir(dirname(folder), { recursive: true }).catch((error) => {
-    throw toFileError(error, { path: folder, verb: 'write' })
-  })
   const options = { mode: 0o755, fileMode: 0o644, sync: true }
-  await writeWholeFolder(
-    folder,
-    async (write) => {
-      for (const { variable, list, signed } of variables) {
-        await write(`${variable}.esl`, list)
-        await write(`${variable}.auth`, signed)
-        files.push(join(folder, `${variable}.esl`), join(folder, `${variable}.auth`))
-      }
-    },
-    options,
-  )
+  const fill = async (write: WriteFile) => {
+    for (const { variable, list, signed } of variables) {
+      await write(`${variable}.esl`, list)
+      await write(`${variable}.auth`, signed)
+      files.push(join(folder, `${variable}.esl`), join(folder, `${variable}.auth`))
+    }
+  }
+  await withNewFolders(async (folders) => {
+    folders.make(dirname(folder))
+    await writeWholeFolder(folder, fill, options)
+  })
   return files
 }
