@@ -129,7 +129,9 @@ class PartialFolder implements FolderOutput {
   async #removeOuter(): Promise<void> {
     this.#isDone = true
     try {
-      await rmdir(this.#around.at(this.#name))
+      await rmdir(this.#around.at(this.#name)).catch((error) => {
+        if (errnoOf(error) !== 'ENOENT') throw error
+      })
       forgetUnfinished(this.partialPath)
     } finally {
       for (const held of [this.#outer, this.#around]) await held.close().catch(() => undefined)
