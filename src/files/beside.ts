@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
+import { startOfName } from './start-of-name.ts'
 
 /** Room for the rest of the name within the 255 bytes a file system allows. */
 const NAME_BYTES = 200
@@ -18,7 +19,5 @@ export function besidePath(path: string, kind: 'lock' | 'change'): string {
 function shorten(name: string): string {
   if (Buffer.byteLength(name) <= NAME_BYTES) return name
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 16)
-  let start = name
-  while (Buffer.byteLength(start) > NAME_BYTES - 17) start = [...start].slice(0, -1).join('')
-  return `${start}-${digest}`
+  return `${startOfName(name, NAME_BYTES - 17)}-${digest}`
 }

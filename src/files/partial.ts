@@ -12,6 +12,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { lstat, open, readdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { IDENTITY_PATTERN, ownIdentity, stateOfProcess } from './process-identity.ts'
+import { startOfName } from './start-of-name.ts'
 import { inOneGo, registerUnfinished } from './unfinished.ts'
 
 /** Room for the rest of the name within the 255 bytes a file system allows. */
@@ -80,7 +81,5 @@ export function isOurs({ uid }: { readonly uid: number }): boolean {
 
 /** The beginning of the names of what becomes `output`; of long names only their beginning is in it. */
 function prefixOf(output: string): string {
-  let name = basename(output)
-  while (Buffer.byteLength(name) > NAME_BYTES) name = [...name].slice(0, -1).join('')
-  return `.${name}.`
+  return `.${startOfName(basename(output), NAME_BYTES)}.`
 }
