@@ -91,6 +91,33 @@ test('a signature that contradicts its own certificate is refused before a key i
   })
 })
 
+test('of a message in BER, which OpenSSL and Linux read, nothing is claimed', async () => {
+  const { pkcs7 } = await signRootHash(image.rootHash, signingWith(key), 'the image')
+  // The outermost length left open: 30 82 xx xx … becomes 30 80 … 00 00.
+  const signature = Buffer.concat([Buffer.of(0x30, 0x80), pkcs7.subarray(4), Buffer.of(0, 0)])
+  const content = encodeVeritySignature({ rootHash: fromHex(image.rootHash)!, signature })
+  const changed = mutate(image.output, join(folder, 'ber', 'hello.raw'), (bytes) => {
+    bytes.set(content, image.partitions[2]!.offset)
+  })
+  const { verdict, readers } = await verifyImage(changed, {
+    ...trusted,
+    imagePolicy: 'root=signed+absent:usr=signed+absent',
+  })
+  expect(verdict).toBe('wrong')
+  expect(readers.map((each) => each.verdict)).toEqual(['unproven', 'unproven', 'unproven'])
+  expect(readers[2]!.reason).toMatch('the signature is not read here: pkcs7: indefinite length')
+})
+
+test('of a signature that is no message at all, refusal is claimed', async () => {
+  const signature = encodeUtf8('not a message')
+  const content = encodeVeritySignature({ rootHash: fromHex(image.rootHash)!, signature })
+  const changed = mutate(image.output, join(folder, 'no-message', 'hello.raw'), (bytes) => {
+    bytes.set(content, image.partitions[2]!.offset)
+  })
+  const { readers } = await verifyImage(changed, trusted)
+  expect(readers.slice(0, 2).map((each) => each.verdict)).toEqual(['refuses', 'refuses'])
+})
+
 describe('systemd', () => {
   const systemdFor = async (path: string, options = {}) =>
     (await verifyImage(path, { ...trusted, ...options })).readers[2]

@@ -706,7 +706,17 @@ async function filesystems({ data, key }: Base): Promise<CraftedImage[]> {
     change(image.subarray(root, root + 64))
     field({})(image)
   }
+  // The entries of a small directory follow its inode: first those of the dots.
+  const dots = (change: (entries: Buffer) => void) => (image: Buffer) => {
+    const start = root + (image.readUInt16LE(root) & 1 ? 64 : 32)
+    change(image.subarray(start, start + 24))
+    field({})(image)
+  }
   const all: Record<string, (image: Buffer) => void> = {
+    'an entry "." of an unknown type': dots((at) => at.writeUInt8(18, 10)),
+    'an entry ".." of an unknown type': dots((at) => at.writeUInt8(130, 22)),
+    'an entry "." that leads to no inode': dots((at) => at.writeUInt8(0x80, 6)),
+    'an entry ".." that leads to no inode': dots((at) => at.writeUInt8(0x80, 18)),
     'another magic': (image) => image.writeUInt32LE(1, 1024),
     'a wrong checksum': field({ checksum: 7 }, false),
     'no checksum': field({ featureCompat: sb.featureCompat & ~1 }),

@@ -14,7 +14,7 @@ import { coveredSize } from '../read/covered-size.ts'
 import { mountedType } from '../read/probe-image.ts'
 import type { Check, Problem } from './finding.ts'
 import { deviceBlockSize, findCut, findMountObjections } from './mount-objections.ts'
-import { isUnread } from './obstacles.ts'
+import { isReadElsewhere, isReleaseUnread } from './obstacles.ts'
 import type { Subject } from './subject.ts'
 
 const PORTABLE_BLOCK_SIZE = 4096
@@ -53,8 +53,8 @@ export const filesystem: Check<Subject> = {
             expected: 'an EROFS file system that can be read',
             found: error.fact,
             offset: data.offset + (error.offset ?? 0),
-            // What is too much for this program need not be for others.
-            ...(isUnread(error) && { unproven: true as const }),
+            // What cannot be read by this program others may be able to read.
+            ...(isReadElsewhere(contents) && { unproven: true as const }),
           },
         ],
       }
@@ -109,7 +109,10 @@ function findReleaseProblems({ kind, imageName, lookup, path, release }: ImageRe
     return [{ expected, found: lookup.explanation }]
   }
   const error = failureOf(release)
-  if (error) return [{ expected: 'a release file', found: error.message }]
+  if (error) {
+    const unproven = isReleaseUnread(error) && { unproven: true as const }
+    return [{ expected: 'a release file', found: error.message, ...unproven }]
+  }
   const fields = resultOf(release)
   if (fields && !fields.has('ID')) {
     return [{ expected: `ID in ${path}`, found: 'none: nothing merges an extension without it' }]

@@ -2,9 +2,15 @@
 
 import { equalBytes } from '../../bytes/equal.ts'
 import type { FormatError } from '../../errors.ts'
+import { EROFS } from '../../formats/erofs/layout.ts'
 import { findFieldProblem } from '../../formats/release/index.ts'
 import { failureOf, resultOf } from '../read/attempt.ts'
-import { type FilesystemContents, type ImageRelease, OS_RELEASE_LOOP } from '../read/contents.ts'
+import {
+  type ContentsAttempt,
+  type FilesystemContents,
+  type ImageRelease,
+  OS_RELEASE_LOOP,
+} from '../read/contents.ts'
 import { coveredSize } from '../read/covered-size.ts'
 import type { ReaderSeal } from '../read/reader-seal.ts'
 import type { Finding } from './finding.ts'
@@ -135,10 +141,17 @@ function findInContents(subject: Subject, seal: ReaderSeal): Obstacle[] {
       data && covered !== undefined && covered < data.size
         ? `the hash tree covers ${covered} bytes`
         : 'the file system'
-    return [{ certain: !isUnread(failure), reason: `${what}: ${failure.fact}` }]
+    return [{ certain: !isReadElsewhere(contents), reason: `${what}: ${failure.fact}` }]
   }
   const value = resultOf(contents)
   return value ? [...findInside(value, subject, seal), ...findMissing(value, subject)] : []
+}
+
+/** Whether readers may make more of it than is read here. */
+export function isReadElsewhere(contents: ContentsAttempt | undefined): boolean {
+  const failure = failureOf(contents)
+  if (!contents || !failure) return false
+  return isUnread(failure) || ('isOpened' in contents && contents.isOpened)
 }
 
 /** Whether a file system is only more than is read here. */
@@ -159,10 +172,7 @@ function findInside(contents: FilesystemContents, subject: Subject, seal: Reader
   if (contents.releases.length === 0) return [refuse(NOT_AN_EXTENSION)]
   const hierarchy = findHierarchyObstacle(contents)
   if (hierarchy !== undefined) return [refuse(hierarchy)]
-  return contents.releases.flatMap((release) => {
-    const reason = findReleaseObstacle(release)
-    return reason ? [refuse(reason)] : []
-  })
+  return contents.releases.flatMap((release) => findReleaseObstacle(release) ?? [])
 }
 
 /** Linux looks at the size when it reads beyond it, and no file need be there. */
@@ -207,10 +217,17 @@ function findHierarchyObstacle({ hierarchies }: FilesystemContents): string | un
 const NOT_AN_EXTENSION = 'it is not an extension under this name'
 
 /** Mistakes that keep it from being merged anywhere; whether it fits a target is decided elsewhere. */
-function findReleaseObstacle({ kind, lookup, release }: ImageRelease): string | undefined {
+function findReleaseObstacle({ kind, lookup, release }: ImageRelease): Obstacle | undefined {
+  const failure = failureOf(release)
+  if (failure && isReleaseUnread(failure)) return { certain: false, reason: failure.message }
   const fields = resultOf(release)
-  if (!lookup || 'problem' in lookup || !fields) return NOT_AN_EXTENSION
+  if (!lookup || 'problem' in lookup || !fields) return refuse(NOT_AN_EXTENSION)
   const misfit = [...fields].find(([key, text]) => findFieldProblem(kind, key, text)?.fitsNowhere)
-  if (misfit) return `nothing merges an extension with ${misfit.join('=')}`
-  return fields.has('ID') ? undefined : 'nothing merges an extension without ID'
+  if (misfit) return refuse(`nothing merges an extension with ${misfit.join('=')}`)
+  return fields.has('ID') ? undefined : refuse('nothing merges an extension without ID')
+}
+
+/** Whether readers may read a release file that is not read here: its text has not been looked at. */
+export function isReleaseUnread(failure: FormatError): boolean {
+  return isUnread(failure) || failure.format === EROFS
 }

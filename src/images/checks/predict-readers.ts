@@ -132,6 +132,8 @@ function decide(subject: Subject, generation: Generation): Answer {
     if (!unsigned) {
       const { objection } = seal
       if (objection) return answer(objection.certain ? 'refuses' : 'unproven', objection.reason)
+      const unread = [kernel, userspace].find(({ verdict }) => verdict === 'unproven')
+      if (unread) return answer('unproven', unread.reason)
       return [kernel, userspace].some(({ verdict }) => verdict === 'depends')
         ? answer('depends', 'signed, when the kernel or userspace knows the certificate')
         : answer('refuses', 'EDESTADDRREQ: neither kernel nor userspace accepts the signature')

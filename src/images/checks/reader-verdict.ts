@@ -2,6 +2,8 @@
 
 import { toHex } from '../../bytes/hex.ts'
 import { encodeUtf8 } from '../../bytes/utf8.ts'
+import type { FormatError } from '../../errors.ts'
+import { failureOf } from '../read/attempt.ts'
 import type { Generation } from '../read/reader-seal.ts'
 import type { FoundSignature } from '../read/root-hash-claims.ts'
 
@@ -24,8 +26,20 @@ export function contentOf({ rootHash }: FoundSignature): Uint8Array {
   return encodeUtf8(rootHash ? toHex(rootHash) : '')
 }
 
-/** Why there is no message to look at. */
+/** What comes of a signature that is not there or cannot be read. */
 export function noSignature(signature: FoundSignature | undefined): Answer {
-  const reason = signature ? 'the signature cannot be read' : 'there is no signature'
-  return { verdict: 'refuses', reason }
+  if (!signature) return { verdict: 'refuses', reason: 'there is no signature' }
+  const failure = failureOf(signature.message)
+  if (!failure || !isMessageUnread(failure)) {
+    return { verdict: 'refuses', reason: 'the signature cannot be read' }
+  }
+  return { verdict: 'unproven', reason: `the signature is not read here: ${failure.message}` }
+}
+
+/**
+ * Whether readers may read a message that is not read here: they take BER, and more signers,
+ * certificates and attributes. What is no message from its first byte on they refuse too.
+ */
+function isMessageUnread({ offset, code }: FormatError): boolean {
+  return offset !== 0 || code === 'TOO_LARGE'
 }

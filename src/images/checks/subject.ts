@@ -4,7 +4,7 @@ import { SQUASHFS_SUPERBLOCK_SIZE, squashfsSize } from '../../formats/squashfs.t
 import type { VeritySuperblock } from '../../formats/verity/superblock.ts'
 import { treeGeometry } from '../../formats/verity/tree-geometry.ts'
 import { type Attempt, attempt, resultOf } from '../read/attempt.ts'
-import { type FilesystemContents, readContents } from '../read/contents.ts'
+import { type ContentsAttempt, readContents } from '../read/contents.ts'
 import type { OpenImage } from '../read/open-image.ts'
 import { collectRootHashes, type RootHashes } from '../read/root-hash-claims.ts'
 import type { VerifyOptions } from '../verify-options.ts'
@@ -21,7 +21,7 @@ export interface Subject {
   /** Bytes that squashfs says it has; undefined where there is none. */
   readonly squashfs: Attempt<bigint> | undefined
   /** Undefined where there is no file system that we read, or where it was not looked at. */
-  readonly contents: Attempt<FilesystemContents> | undefined
+  readonly contents: ContentsAttempt | undefined
 }
 
 /** What of an image is looked at besides its seals: the table, the top of the tree, the signature. */

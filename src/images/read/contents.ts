@@ -56,20 +56,36 @@ export const OS_RELEASE_LOOP = 'the way to usr/lib/os-release leads through too 
 const MAX_RELEASE_SIZE = 64 * 1024
 const MAX_NAMES = 10_000
 
+/** What is in a file system, or why that could not be read. */
+export type ContentsAttempt =
+  | { readonly value: FilesystemContents }
+  /** `isOpened`: superblock and root are sound. Linux is less strict than we are about the rest. */
+  | { readonly error: FormatError; readonly isOpened: boolean }
+
 /** Reads them, or undefined where there is no EROFS to read. */
 export async function readContents(
   image: OpenImage,
   kind: ExtensionKind | undefined,
-): Promise<Attempt<FilesystemContents> | undefined> {
-  const { data, filesystem, designator, superblock } = image
+): Promise<ContentsAttempt | undefined> {
+  const { data, filesystem, superblock } = image
   if (!data || filesystem !== 'erofs') return undefined
+  const size = Math.min(data.size, coveredSize(data, superblock))
+  const opened = await attempt(() => openErofs(sliceSource(data.source, 0, size)))
+  if ('error' in opened) return { ...opened, isOpened: false }
+  const read = await readTree(image, opened.value, kind)
+  return 'error' in read ? { ...read, isOpened: true } : read
+}
+
+function readTree(
+  { designator, fileName }: OpenImage,
+  erofs: Erofs,
+  kind: ExtensionKind | undefined,
+): Promise<Attempt<FilesystemContents>> {
   return attempt(async () => {
-    const size = Math.min(data.size, coveredSize(data, superblock))
-    const erofs = await openErofs(sliceSource(data.source, 0, size))
     const tree = { erofs, designator }
-    const kinds = kind ? [kind] : await guessKinds(image.fileName, tree)
+    const kinds = kind ? [kind] : await guessKinds(fileName, tree)
     const releases: ImageRelease[] = []
-    for (const each of kinds) releases.push(await readRelease(tree, each, image.fileName))
+    for (const each of kinds) releases.push(await readRelease(tree, each, fileName))
     const topLevel = designator === 'usr' ? ['usr'] : await listNames(erofs, erofs.root)
     const merged = releases.flatMap(({ kind }) => KINDS[kind].hierarchies)
     const present = merged.filter((name) => topLevel.includes(name))

@@ -16,6 +16,7 @@ import {
   LCLUSTER_TYPE,
   LclusterIndex,
   MapHeader,
+  S_IFCHR,
   Superblock,
 } from '../../../src/formats/erofs/layout.ts'
 import { superblockChecksum } from '../../../src/formats/erofs/read/decode-superblock.ts'
@@ -177,4 +178,11 @@ test.each([
   const isHole = layout === LAYOUT.FLAT_PLAIN && startblkHi === 0xffff
   if (isHole) expect(await read).toEqual(new Uint8Array(BLOCK))
   else await expect(read).rejects.toThrow(FormatError)
+})
+
+test('a device in a layout of chunks is refused where its number is no format, as by Linux', async () => {
+  const fields = { mode: S_IFCHR | 0o600, layout: LAYOUT.CHUNK_BASED, u: 0x103 }
+  const { bytes } = tinyImage([{ name: 'null', fields, body: new Uint8Array(0) }])
+  const { lookup } = await openErofs(bytesSource(bytes))
+  await expect(lookup(encodeUtf8('null'))).rejects.toThrow('unknown chunk format 0x103')
 })

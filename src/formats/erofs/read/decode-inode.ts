@@ -9,6 +9,9 @@ import { readRange } from '../../../bytes/source.ts'
 import { decode, viewOf } from '../../../bytes/struct.ts'
 import { FormatError } from '../../../errors.ts'
 import {
+  CHUNK_FORMAT_48BIT,
+  CHUNK_FORMAT_BLKBITS_MASK,
+  CHUNK_FORMAT_INDEXES,
   CompactInode,
   EROFS,
   ExtendedInode,
@@ -105,6 +108,7 @@ export async function readInode(volume: Volume, nid: number): Promise<Inode> {
     throw new FormatError(EROFS, 'BAD_VALUE', message, { offset })
   }
   const layout = (format >> FORMAT_LAYOUT_SHIFT) & FORMAT_LAYOUT_MASK
+  if (layout === LAYOUT.CHUNK_BASED) assertChunkFormat(volume, nid, offset, u & 0xffff)
   const isData = kind === 'file' || kind === 'directory' || kind === 'symlink'
   const isDevice = kind === 'character-device' || kind === 'block-device'
   const startBlock = u + (stored.startblkHi ?? 0) * 2 ** 32
@@ -135,6 +139,16 @@ function assertFormat(volume: Volume, nid: number, offset: number, format: numbe
   const narrowBits = volume.has(INCOMPAT.FORTY_EIGHT_BIT) ? 0 : FORMAT_NLINK_1
   if (format & (FORMAT_RESERVED | narrowBits) || layout > LAYOUT.CHUNK_BASED) {
     const message = `inode ${nid} has the unknown format 0x${format.toString(16)}`
+    throw new FormatError(EROFS, 'UNSUPPORTED', message, { offset })
+  }
+}
+
+/** Linux looks at it in every inode of this layout, also in devices, where it is the device number. */
+function assertChunkFormat(volume: Volume, nid: number, offset: number, format: number): void {
+  const wide = volume.has(INCOMPAT.FORTY_EIGHT_BIT) ? CHUNK_FORMAT_48BIT : 0
+  const known = CHUNK_FORMAT_BLKBITS_MASK | CHUNK_FORMAT_INDEXES | wide
+  if (format & ~known) {
+    const message = `inode ${nid} has the unknown chunk format 0x${format.toString(16)}`
     throw new FormatError(EROFS, 'UNSUPPORTED', message, { offset })
   }
 }

@@ -9,7 +9,6 @@ import {
   CHUNK_FORMAT_INDEXES,
   ChunkIndex,
   EROFS,
-  INCOMPAT,
   NULL_ADDR,
   NULL_ADDR_48,
 } from '../layout.ts'
@@ -67,10 +66,6 @@ export function endOfChunkMap(volume: Volume, inode: Inode): number {
 
 function readFormat(volume: Volume, inode: Inode): ChunkMap {
   const format = inode.u & 0xffff
-  const known = volume.has(INCOMPAT.FORTY_EIGHT_BIT) ? CHUNK_FORMAT_48BIT : 0
-  if (format & ~(CHUNK_FORMAT_BLKBITS_MASK | CHUNK_FORMAT_INDEXES | known)) {
-    throw badInode(inode, `unknown chunk format 0x${format.toString(16)}`, 'UNSUPPORTED')
-  }
   const chunkSize = volume.blockSize * 2 ** (format & CHUNK_FORMAT_BLKBITS_MASK)
   const entrySize = format & CHUNK_FORMAT_INDEXES ? ChunkIndex.size : BLOCK_MAP_ENTRY_SIZE
   return {
