@@ -47,6 +47,8 @@ export interface InstalledCertificate {
   readonly warnings: readonly string[]
 }
 
+/** Of folders that are made, whatever the umask: who can write to them chooses whom the machine trusts. */
+const FOLDER_MODE = 0o755
 const PLACES = { local: 'etc/verity.d', vendor: 'usr/lib/verity.d' } as const
 
 /**
@@ -177,7 +179,7 @@ async function makeDirectory(root: string, folder: string): Promise<string> {
     path = join(path, name)
     try {
       await mkdir(path, FOLDER_MODE)
-      await chmod(path, 0o755)
+      await chmod(path, FOLDER_MODE)
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw toFileError(error, { path, verb: 'write' })
     }

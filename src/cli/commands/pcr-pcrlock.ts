@@ -80,7 +80,7 @@ async function writeFiles(
 ): Promise<void> {
   const targets = files.map(({ path }) => join(folder, path))
   for (const target of targets) {
-    await mkdir(dirname(target), { recursive: true }).catch((error) => {
+    await mkdir(dirname(target), { recursive: true, mode: 0o755 }).catch((error) => {
       throw toFileError(error, { path: target, verb: 'write' })
     })
   }

@@ -125,7 +125,7 @@ function exchangeKeyOf(request: Request): ValuesOf<typeof signerOptions> | undef
 
 async function writeFolder(folder: string, { variables }: Enrollment): Promise<readonly string[]> {
   const files: string[] = []
-  await mkdir(dirname(folder), { recursive: true }).catch((error) => {
+  await mkdir(dirname(folder), { recursive: true, mode: 0o755 }).catch((error) => {
     throw toFileError(error, { path: folder, verb: 'write' })
   })
   const options = { mode: 0o755, fileMode: 0o644, sync: true }
