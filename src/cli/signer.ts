@@ -1,7 +1,7 @@
 /** `--private-key`, `--certificate` and what goes with them, made into a signer. */
 
 import { KeyError } from '../errors.ts'
-import { findValidityWarning } from '../keys/certificate.ts'
+import { findValidityWarning, loadCertificate } from '../keys/certificate.ts'
 import { type Passphrase, readPassphraseFile } from '../keys/passphrase.ts'
 import type { LoadedSigner } from '../keys/signers/checked-signer.ts'
 import { type OpenSignerOptions, openSigner } from '../keys/signers/open-signer.ts'
@@ -55,6 +55,29 @@ export async function loadSigner(values: SignerValues, context: Context): Promis
   } finally {
     given?.bytes.fill(0)
   }
+}
+
+/**
+ * A signer that knows the certificate and nothing else, for a dry run: no key is opened, no program
+ * started, no passphrase read, no agent or token asked.
+ *
+ * @throws UsageErrors as {@link loadSigner}; KeyError from the certificate.
+ */
+export async function loadSignerUnopened(
+  values: SignerValues,
+  context: Context,
+): Promise<OpenedSigner> {
+  const mistakes = findSignerMistakes(values)
+  const path = values.certificate
+  if (mistakes.length > 0 || path === undefined) throw new UsageErrors(mistakes)
+  const certificate = await loadCertificate(path)
+  const validity = findValidityWarning(certificate, context.now(), path)
+  const warnings = validity === undefined ? [] : [validity]
+  const sign = async () => {
+    throw new Error('a dry run signs nothing')
+  }
+  const signer = { certificate, isConcurrent: true, warnings, sign, forget: () => undefined }
+  return { signer, warnings }
 }
 
 /** What keeps the options from naming a key. */

@@ -17,22 +17,35 @@ function wantsColour({ environment }: Context, output: Output): boolean {
   return output.isTerminal && environment.TERM !== 'dumb'
 }
 
+/** Characters that do something else than to be seen: control, direction, separators, invisible ones. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
+/** All blanks but a single one between words. */
+const BLANKS = /(?<= |^) |[^\P{Zs} ]/gu
+
 /**
  * Text from files made safe to print: a name in a hostile image must not move the cursor, retitle
- * the window or reverse the reading direction. Control and direction characters show as `\x1b` or
- * `\u202e`, except those in `keep`.
+ * the window or reverse the reading direction, and two different texts must not look the same because
+ * of characters that are not seen. Those show as `\x1b` or `\u202e`, except the ones in `keep`.
  */
 export function printable(text: string, keep = ''): string {
-  return text.replace(
-    /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
-    (character) => {
-      if (keep.includes(character)) return character
-      const code = character.codePointAt(0) ?? 0
-      return code < 256
-        ? `\\x${code.toString(16).padStart(2, '0')}`
-        : `\\u${code.toString(16).padStart(4, '0')}`
-    },
+  return text.replace(UNSEEN, (character) =>
+    keep.includes(character) ? character : spell(character),
   )
+}
+
+/**
+ * {@link printable} for words of another person on which an approval rests: with many blanks in a row
+ * they could fill the rest of a line, and look like lines of ours after it.
+ */
+export function printableClaim(text: string): string {
+  return printable(text).replace(BLANKS, spell)
+}
+
+function spell(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  const digits = code.toString(16)
+  if (code < 0x100) return `\\x${digits.padStart(2, '0')}`
+  return code < 0x10000 ? `\\u${digits.padStart(4, '0')}` : `\\u{${digits}}`
 }
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const

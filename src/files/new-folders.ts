@@ -9,12 +9,14 @@ import { FileError } from '../errors.ts'
 import { errnoOf, toFileError } from './errno.ts'
 import { forgetUnfinished, registerUnfinished } from './unfinished.ts'
 
+const FOLDER_MODE = 0o755
+
 /** The folders that were made, the outer ones first. */
 export interface NewFolders {
   /**
    * Makes `path` and what is missing above it.
    *
-   * @param mode permission bits, whatever the umask; by default what the umask leaves of 0777
+   * @param mode permission bits, whatever the umask; by default what the umask leaves of 0755
    * @throws FileError NOT_A_FILE where something else is there, DENIED, NO_SPACE, IO
    */
   make(path: string, mode?: number): void
@@ -82,7 +84,7 @@ function makeOne(path: string, mode: number | undefined, made: string[]): void {
  */
 function attemptOne(path: string, mode: number | undefined): unknown {
   try {
-    mkdirSync(path, mode)
+    mkdirSync(path, mode ?? FOLDER_MODE)
     return undefined
   } catch (error) {
     return error

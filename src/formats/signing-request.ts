@@ -9,7 +9,7 @@ import { fromHex, toHex } from '../bytes/hex.ts'
 import { decodeUtf8 } from '../bytes/utf8.ts'
 import { sha256 } from '../crypto/sha256.ts'
 import { FormatError } from '../errors.ts'
-import { parseJson } from './json.ts'
+import { hasTwinFields, parseJson } from './json.ts'
 import type { PolicyEvidence, PurposeBytes, SignedParts } from './signing-purpose/parts.ts'
 import { policyFields, readPolicyFields } from './signing-purpose/policy-fields.ts'
 import { readSignedParts } from './signing-purpose/read.ts'
@@ -123,7 +123,9 @@ function itemObject(item: RequestItem) {
 type Fields = Readonly<Record<string, unknown>>
 
 function parseDocument(bytes: Uint8Array): Fields {
-  const value = parseJson(decodeUtf8(bytes) ?? '', (fault) => bad(`it is ${fault}`))
+  const text = decodeUtf8(bytes) ?? ''
+  const value = parseJson(text, (fault) => bad(`it is ${fault}`))
+  if (hasTwinFields(text, value)) throw bad('an object in it has a field twice')
   const object = asObject(value, 'the document')
   if (object.version !== VERSION) throw bad(`version is not ${VERSION}`)
   return object

@@ -48,6 +48,8 @@ export interface InstalledCertificate {
   readonly warnings: readonly string[]
 }
 
+/** Of folders that are made, whatever the umask: who can write to them chooses whom the machine trusts. */
+const FOLDER_MODE = 0o755
 const PLACES = { local: 'etc/verity.d', vendor: 'usr/lib/verity.d' } as const
 
 /**
@@ -180,7 +182,7 @@ async function makeDirectory(root: string, folder: string, folders: NewFolders):
   let path = root
   for (const name of folder.split('/')) {
     path = join(path, name)
-    folders.make(path, 0o755)
+    folders.make(path, FOLDER_MODE)
     await assertInside(root, path)
   }
 }

@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -39,6 +47,29 @@ beforeEach(() => {
     writeFileSync(at(`${name}.crt`), key.certificatePem)
   }
   for (const name of NAMES) cpSync(join(parent, 'x.raw'), at(name))
+})
+
+test('a dry run opens no key, asks nothing and runs nothing', async () => {
+  const marker = at('marker')
+  const script = `require('fs').writeFileSync(${JSON.stringify(marker)}, '')`
+  const sources = [
+    ['file', at('no-such.key'), '--passphrase-file', at('no-such.passphrase')],
+    ['command', JSON.stringify([process.execPath, '-e', script])],
+    ['command', at('no-such-words')],
+    ['agent', at('no-such.sock')],
+    ['pkcs11', `pkcs11:token=none?module-path=${at('no-such.so')}&pin-source=${at('no-such.pin')}`],
+  ] as const
+  const before = readFileSync(at('0.raw'))
+  for (const [source, key, ...more] of sources) {
+    const signing = [`--private-key-source=${source}`, `--private-key=${key}`, ...more]
+    const argv = ['resign', at('0.raw'), ...signing, '--certificate', at('new.crt'), '--threads=0']
+    const { code, stdout, stderr } = await extsign([...argv, '--dry-run'], { passphrase: 'x' })
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('signature would be replaced')
+    expect(existsSync(marker)).toBe(false)
+    expect((await extsign(argv)).code).toBe(1)
+  }
+  expect(readFileSync(at('0.raw'))).toEqual(before)
 })
 
 describe.each([[[]], [['--no-verify-data']]])('many images at once, %j', (args) => {

@@ -3,7 +3,13 @@ import { environmentVariable } from '../../src/cli/context.ts'
 import { formatJson } from '../../src/cli/json.ts'
 import { progressLine } from '../../src/cli/progress.ts'
 import { suggest } from '../../src/cli/suggest.ts'
-import { formatPairs, formatSize, paint, printable } from '../../src/cli/terminal.ts'
+import {
+  formatPairs,
+  formatSize,
+  paint,
+  printable,
+  printableClaim,
+} from '../../src/cli/terminal.ts'
 import { fakeContext } from './fake-context.ts'
 
 describe('colours are used', () => {
@@ -39,6 +45,16 @@ test('control and direction characters are spelled out', () => {
     'a\\x1b]0;t\\x07\\x9b\\u202eä\\ud800日\\x09',
   )
   expect(printable('a\nb\t', '\n')).toBe('a\nb\\x09')
+  // Not seen, or only what they do to others: zero width, soft hyphen, fillers, tags.
+  expect(printable('a\u200b\u00ad\ufeff\u3164\u{e0041}é')).toBe(
+    'a\\u200b\\xad\\ufeff\\u3164\\u{e0041}é',
+  )
+})
+
+test('a claim does not fill lines with blanks', () => {
+  expect(printableClaim('hello.raw: a b c')).toBe('hello.raw: a b c')
+  expect(printableClaim('a  \u00a0b   c\n\u3000')).toBe('a \\x20\\xa0b \\x20\\x20c\\x0a\\u3000')
+  expect(printableClaim(' a ')).toBe('\\x20a ')
 })
 
 test('sizes are rounded to three digits', () => {

@@ -43,6 +43,23 @@ test('parsing inverts formatting', () => {
   expect(parseSigningResponse(text(formatSigningResponse(response)))).toEqual(response)
 })
 
+test.each([
+  ['"payload":', '"payload": "AAAA", "payload":'],
+  ['"payload":', '"pay\\u006coad": "AAAA", "payload":'],
+  ['"items":', '"items": [], "items":'],
+  ['"version":', '"x": [{"\\"": {"a": 1, "b": ":,", "a": 2}}], "version":'],
+  ['"version":', '"__proto__": 1, "__proto__": 1, "version":'],
+])('no field is there twice: %s %s', (field, fields) => {
+  const json = formatSigningRequest(request)
+  expect(() => parseSigningRequest(text(json.replace(field, fields)))).toThrow(/has a field twice/)
+})
+
+test('fields of one name in several objects, and text like fields, are no twins', () => {
+  const more = '"__proto__": {"x": "\\\\", "y": "\\":\\""}, "constructor": [{"x": 1}, {"x": 2}], '
+  const json = formatSigningRequest(request).replace('"version"', `${more}"version"`)
+  expect(parseSigningRequest(text(json))).toEqual(request)
+})
+
 test('one is not taken for the other', () => {
   expect(() => parseSigningRequest(text(formatSigningResponse(response)))).toThrow(/is a response/)
   expect(() => parseSigningResponse(text(formatSigningRequest(request)))).toThrow(/is a request/)

@@ -11,7 +11,7 @@ import { ExitCode, printWarnings } from '../errors.ts'
 import { formatJsonLine } from '../json.ts'
 import { loadSigner } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
-import { formatPairs, printable } from '../terminal.ts'
+import { formatPairs, printable, printableClaim } from '../terminal.ts'
 import { choice, file, named } from '../types.ts'
 
 const DEFAULT_SOCKET = 'extsign-agent.sock'
@@ -86,8 +86,8 @@ function describe({ request, parts, refusal }: AgentEvent): string {
   const why = refusal === undefined ? '' : `: ${refusal}`
   const pairs = parts ? describeParts(parts) : []
   return [
-    `${refusal === undefined ? 'signed' : 'refused'} ${printable(what + why)}\n`,
-    formatPairs(pairs.map(([label, value]) => [label, printable(value)])),
+    `${refusal === undefined ? 'signed' : 'refused'} ${printableClaim(what + why)}\n`,
+    formatPairs(pairs.map(([label, value]) => [label, printableClaim(value)])),
   ].join('')
 }
 

@@ -11,7 +11,7 @@ import { printWarnings } from '../errors.ts'
 import { progressLine } from '../progress.ts'
 import { sealingOptions } from '../sealing-options.ts'
 import { concludeFiles, forEachFile, formatSealing } from '../sealing-report.ts'
-import { loadSigner } from '../signer.ts'
+import { loadSigner, loadSignerUnopened } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
 import { file, named } from '../types.ts'
 
@@ -35,9 +35,10 @@ export const resign = defineCommand({
     'extsign resign hello.raw --private-key keys/new.key --certificate keys/new.crt --dry-run',
   ],
   async run(values, context) {
-    const { signer, warnings } = await loadSigner(values, context)
-    printWarnings(warnings, context.stderr)
     const { dryRun, quiet, json } = values
+    const load = dryRun ? loadSignerUnopened : loadSigner
+    const { signer, warnings } = await load(values, context)
+    printWarnings(warnings, context.stderr)
     try {
       const oldCertificates = await allOf(values.oldCertificate.map(loadCertificate))
       const signing = {

@@ -20,7 +20,7 @@ import { ExitCode, inFile, printWarnings, UsageError } from '../errors.ts'
 import { formatJson } from '../json.ts'
 import { loadSigner } from '../signer.ts'
 import { signerOptions } from '../signer-options.ts'
-import { formatPairs, printable } from '../terminal.ts'
+import { formatPairs, printableClaim } from '../terminal.ts'
 import { choice, file, named } from '../types.ts'
 
 const PURPOSES = ['verity-root-hash', 'pcr-policy'] as const
@@ -90,8 +90,8 @@ async function readRequest(path: string) {
 function describe(item: RequestItem): string {
   const pairs = [...describeParts(partsOfItem(item)), ['SHA-256', hashOf(item)] as const]
   return [
-    `${item.purpose}  ${printable(item.subject)}\n`,
-    formatPairs(pairs.map(([label, value]) => [label, printable(value)])),
+    `${item.purpose}  ${printableClaim(item.subject)}\n`,
+    formatPairs(pairs.map(([label, value]) => [label, printableClaim(value)])),
   ].join('')
 }
 
