@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -68,6 +69,7 @@ test('a dry run opens no key, asks nothing and runs nothing', async () => {
     expect(stdout).toContain('signature would be replaced')
     expect(existsSync(marker)).toBe(false)
     expect((await extsign(argv)).code).toBe(1)
+    rmSync(marker, { force: true })
   }
   expect(readFileSync(at('0.raw'))).toEqual(before)
 })
