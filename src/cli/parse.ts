@@ -125,8 +125,11 @@ function findMistake(
   const word = spell(node)
   const value = node.value
   if (argument.kind === 'flag') {
-    if (value === undefined || ('words' in argument && value.delimiter.raw === '='))
-      return undefined
+    const isFine =
+      'words' in argument
+        ? value === undefined || value.delimiter.raw === '='
+        : value === undefined && !isOpen
+    if (isFine) return undefined
     return new UsageError(`${word} takes no value`)
   }
   if (argument.acceptsEmpty && isOpen) return undefined

@@ -45,9 +45,8 @@ const MAX_TEXT = 256
  */
 export function parseTime(text: string, now: Microseconds): Microseconds | undefined {
   if (text.length > MAX_TEXT) return undefined
-  const trimmed = text.replace(/^[ \t\n\r]+/, '')
-  if (trimmed.startsWith('@')) return within(parseSpan(trimmed.slice(1)), LAST_TIME)
-  return within(parseRelative(trimmed, now) ?? parseDay(trimmed, now) ?? parseDate(trimmed, now))
+  if (text.startsWith('@')) return within(parseSpan(text.slice(1)), LAST_TIME)
+  return within(parseRelative(text, now) ?? parseDay(text, now) ?? parseDate(text, now))
 }
 
 function within(
@@ -127,13 +126,15 @@ function parseDay(text: string, now: Microseconds): Microseconds | undefined {
   return toMicroseconds(date)
 }
 
-const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](?=\d)|(?= UTC$)|$)/
-const CLOCK = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?/
+const DATE = /^(\d{4})-(\d\d?)-(\d\d?)(?:[ T](?=\d)|(?= UTC$)|$)/
+const CLOCK = /^(\d\d?):(\d\d?)(?::(\d\d?)(?:\.(\d+))?)?/
 const ZONE = /^(?: UTC|Z| ([+-])(\d\d):?(\d\d))?$/
 /** A `T` in front of the clock lets an offset follow without a blank. */
 const ZONE_AFTER_T = /^(?: UTC|Z| ?([+-])(\d\d):?(\d\d))?$/
 
-function parseDate(text: string, now: Microseconds): Microseconds | undefined {
+/** Only in front of numbers systemd takes blanks: ` 12:00`, and no ` today` or ` +1h`. */
+function parseDate(given: string, now: Microseconds): Microseconds | undefined {
+  const text = given.replace(/^[ \t\n\r]+/, '')
   const date = DATE.exec(text)
   const rest = text.slice(date?.[0].length ?? 0)
   const clock = CLOCK.exec(rest)

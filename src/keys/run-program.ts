@@ -49,7 +49,15 @@ export function startProgram(run: ProgramRun): RunningProgram {
   const [program = '', ...args] = words
   // Where a person is, it stays in our group: it may ask at the terminal, and Ctrl-C reaches it.
   const detached = process.platform !== 'win32' && !hasTerminal()
-  const child = spawn(program, args, { stdio, env: environment, detached })
+  const child = spawnChild()
+  function spawnChild(): ChildProcess {
+    try {
+      return spawn(program, args, { stdio, env: environment, detached })
+    } catch (cause) {
+      // Some of what is wrong Node says here, and some on the child.
+      throw explain(cause, name)
+    }
+  }
   const stop = () => {
     const { pid } = child
     if (pid === undefined) return
@@ -100,8 +108,17 @@ function hasTerminal(): boolean {
   }
 }
 
-function explain(cause: Error, name: string): KeyError {
-  const errno = errnoOf(cause) ?? cause.message
-  const fact = { ENOENT: 'no such program', EACCES: 'permission denied' }[errno] ?? errno
+const FACTS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'no such program'],
+  ['EACCES', 'permission denied'],
+  ['ENOTDIR', 'a part of the path is not a directory'],
+  ['ELOOP', 'too many symbolic links'],
+  ['ENAMETOOLONG', 'the name is too long'],
+  ['E2BIG', 'its arguments and environment are too long'],
+])
+
+function explain(cause: unknown, name: string): KeyError {
+  const errno = errnoOf(cause) ?? (cause instanceof Error ? cause.message : String(cause))
+  const fact = FACTS.get(errno) ?? errno
   return new KeyError('NOT_FOUND', `cannot run ${name}: ${fact}`, { cause })
 }

@@ -51,10 +51,17 @@ const WRONG_FIELDS: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ input: 'a', output: 'x', uid: { name: 'lea' } }, '"uid" is not a text'],
   [{ input: 'a', output: 'x', user: 'yes' }, '"user" is neither true nor false'],
   [{ input: 'a', output: 'x', 'with-key': 'best' }, '"with-key": \'best\' is not one of'],
-  [
-    { input: 'a', output: 'x', 'target-version': 0.5 },
-    '"target-version": \'0.5\' is not a version',
-  ],
+  [{ input: 'a', output: 'x', 'target-version': 5 }, '"target-version": \'5\' is not a version'],
+  // Not what was written would be read: 255.1, 1e+21.
+  [{ input: 'a', output: 'x', 'target-version': 255.1 }, '"target-version" is not a text'],
+  [{ input: 'a', output: 'x', name: 1e21 }, '"name" is not a text'],
+  ...['input', 'output', 'environment', 'name', 'host-secret'].map(
+    (field): readonly [Record<string, unknown>, string] => [
+      { ...(field !== 'environment' && { input: 'a' }), output: 'x', [field]: 'a\0b' },
+      `"${field}" has a NUL or an unpaired surrogate in it`,
+    ],
+  ),
+  [{ command: ['ls', 'a\0b'], output: 'x' }, '"command" has a NUL or an unpaired surrogate'],
   [{ input: 'a', output: 'x', 'tpm2-pcrs': '99' }, '"tpm2-pcrs": '],
   [{ input: 'a', output: 'x', 'machine-id': 'web1' }, '"machine-id": \'web1\' is not a machine ID'],
 ]
@@ -91,6 +98,13 @@ describe('JSON Lines', () => {
     const found = await mistakes(text)
     expect(found.at(-1)).toBe(`FILE line ${text.split('\n').length}: ${message}`)
     expect(found.join()).not.toContain('hunter2')
+  })
+
+  test('a character that no file can have in its name is refused', async () => {
+    const text = '{"input":"a","output":"\\ud800/x"}'
+    expect(await mistakes(text)).toEqual([
+      'FILE line 1: "output" has a NUL or an unpaired surrogate in it',
+    ])
   })
 
   test('a field named __proto__ is one that nobody knows', async () => {

@@ -132,6 +132,8 @@ describe('refuses', () => {
       ['', 'tree'],
       ['the first argument is empty | is it a variable that is not set?'],
     ],
+    ['a flag with nothing after the equals sign', ['tree', '--force='], ['--force takes no value']],
+    ['the same in front of others', ['--force=', 'tree'], ['--force takes no value']],
     ['a value for a flag', ['tree', '--force=true'], ['--force takes no value']],
     ['an option given twice', ['tree', '-o', 'a', '--output', 'b'], ['--output is given 2 times']],
     ['a flag given twice', ['tree', '-f', '-f'], ['--force is given 2 times']],

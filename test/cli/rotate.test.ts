@@ -237,6 +237,11 @@ describe('refuses a plan', () => {
     ['with one table only', '[images]\nfiles="x"', '"images" is not a list of tables'],
     ['with another field', replaced('trust =', 'trusts ='), 'unknown field "trusts"'],
     ['with a number for a path', replaced('"images"', 'true'), '"files" is not a list of texts'],
+    [
+      'with a NUL in a path',
+      replaced('"old.crt"', '"old\\u0000.crt"'),
+      '"old-certificate" has a NUL or an unpaired surrogate in it',
+    ],
     ['with an empty text', replaced('"old.crt"', '""'), '"old-certificate" is not a text'],
     ['without files', replaced('files = "images"', ''), '"files" is missing'],
     [

@@ -9,7 +9,7 @@ test('the start of a name is as many whole characters as fit', () => {
     const start = startOfName(name, size)
     const rest = [...name.slice(start.length)]
     expect(name.startsWith(start)).toBe(true)
-    expect(start).not.toMatch(/\p{Cs}/u)
+    expect(start).not.toMatch(/\p{Surrogate}/u)
     expect(Buffer.byteLength(start)).toBeLessThanOrEqual(size)
     if (rest[0]) expect(Buffer.byteLength(start + rest[0])).toBeGreaterThan(size)
   })

@@ -26,6 +26,10 @@ describe('is refused where the program', () => {
     ['prints too much', node('process.stdout.write("x".repeat(11))'), 'more than 10 bytes'],
     ['prints without end', node('for (;;) console.log("x")'), 'more than 10 bytes'],
     ['is not there', ['/nonexistent/program'], 'cannot run /nonexistent/program'],
+    ['is below a file', [`${process.execPath}/x`], 'a part of the path is not a directory'],
+    ['has a name that is too long', ['a'.repeat(5000)], 'the name is too long'],
+    ['gets too much', [process.execPath, 'a'.repeat(1_000_000)], 'arguments and environment are'],
+    ['gets what no program can', [process.execPath, 'a\0b'], 'without null bytes'],
   ])('%s', async (_, words, message) => {
     await expect(readCommandOutput(words, 10)).rejects.toThrow(message)
   })

@@ -5,6 +5,7 @@
 
 import type { OptionArgument } from '../arguments.ts'
 import { UsageError } from '../errors.ts'
+import { readFieldText } from '../field-text.ts'
 import { suggest } from '../suggest.ts'
 import { requestOptions, type SealRequest } from './request.ts'
 
@@ -55,8 +56,8 @@ export function readEntry({ line, fields: read }: ManifestRecord): ManifestEntry
   const options = readOptions(fields)
   const source = readSource(fields)
   const input = source.kind === 'file' ? source.path : STANDARD
-  const output = fields.output
-  if (typeof output !== 'string' || output === '') throw new UsageError('"output" is missing')
+  const output = typeof fields.output === 'string' && readFieldText('output', fields.output)
+  if (!output) throw new UsageError('"output" is missing')
   if (output === STANDARD) throw new UsageError('"output" has to be a file')
   return { line, source, request: { ...options, input, output } }
 }
@@ -87,8 +88,8 @@ function readFlag(name: string, value: unknown): boolean {
 }
 
 function readOption(argument: OptionArgument, value: unknown): unknown {
-  const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string' || (text === '' && !argument.acceptsEmpty)) {
+  const text = readFieldText(argument.long, value)
+  if (text === undefined || (text === '' && !argument.acceptsEmpty)) {
     throw new UsageError(`"${argument.long}" is not a text`)
   }
   try {
@@ -105,11 +106,14 @@ function readSource(fields: ManifestFields): SecretSource {
     throw new UsageError(`one of ${SOURCES.map((source) => `"${source}"`).join(', ')} is needed`)
   }
   const { input, environment, command } = fields
-  if (typeof input === 'string' && input !== '') return { kind: 'file', path: input }
-  if (typeof environment === 'string' && environment !== '') {
+  if (typeof input === 'string' && readFieldText('input', input)) {
+    return { kind: 'file', path: input }
+  }
+  if (typeof environment === 'string' && readFieldText('environment', environment)) {
     return { kind: 'environment', variable: environment }
   }
   if (Array.isArray(command) && command.every((word) => typeof word === 'string') && command[0]) {
+    for (const word of command) readFieldText('command', word)
     return { kind: 'command', words: command }
   }
   const what = given[0] === 'command' ? 'an array of words' : 'a text'

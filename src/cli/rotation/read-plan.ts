@@ -7,6 +7,7 @@ import { parseJson } from '../../formats/json.ts'
 import type { Argument, Arguments, OptionArgument, ValuesOf } from '../arguments.ts'
 import { findTableLines } from '../credential/toml-lines.ts'
 import { UsageError } from '../errors.ts'
+import { readFieldText } from '../field-text.ts'
 import { suggest } from '../suggest.ts'
 import { credentialFields, imageFields, policyFields } from './tables.ts'
 
@@ -142,8 +143,8 @@ function textsOf(field: OptionArgument, value: unknown): readonly string[] {
   if (value === undefined) return []
   const values = field.repeatable && Array.isArray(value) ? value : [value]
   return values.map((each) => {
-    const text = typeof each === 'number' ? String(each) : each
-    if (typeof text === 'string' && (text !== '' || field.acceptsEmpty)) return text
+    const text = readFieldText(field.long, each)
+    if (text !== undefined && (text !== '' || field.acceptsEmpty)) return text
     const what = field.repeatable ? 'a list of texts' : 'a text'
     throw new UsageError(`"${field.long}" is not ${what}`)
   })
