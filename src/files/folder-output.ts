@@ -16,7 +16,7 @@ import { errnoOf, toFileError } from './errno.ts'
 import { HeldFolder } from './held-folder.ts'
 import { findStaleNames, isOurs, newPartialPath } from './partial.ts'
 import { removeTree } from './remove-tree.ts'
-import { forgetUnfinished, noteUnfinished, registerUnfinished } from './unfinished.ts'
+import { forgetUnfinished, inOneGo, noteUnfinished, registerUnfinished } from './unfinished.ts'
 
 /** A folder in the making. End with `commit` or `abort`; after either the other does nothing. */
 export interface FolderOutput {
@@ -146,7 +146,7 @@ class PartialFolder implements FolderOutput {
 
 /** @throws FileError DENIED where what has the name now is not what we made */
 async function makeOuter(around: HeldFolder, name: string, path: string): Promise<HeldFolder> {
-  await mkdir(around.at(name), OWNER_ONLY)
+  await inOneGo(() => mkdir(around.at(name), OWNER_ONLY))
   let outer: HeldFolder | undefined
   try {
     outer = await HeldFolder.open(around.at(name), true)

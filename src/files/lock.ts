@@ -18,7 +18,7 @@ import { errnoOf, toFileError } from './errno.ts'
 import { assertInside } from './outside.ts'
 import { ownIdentity, processIdOf, stateOfProcess } from './process-identity.ts'
 import { readRegularText } from './text.ts'
-import { forgetUnfinished, registerUnfinished } from './unfinished.ts'
+import { forgetUnfinished, inOneGo, registerUnfinished } from './unfinished.ts'
 
 /** A file whose lock is held. Only {@link withLock} makes one; after its end it is of no use. */
 export type { LockedFile }
@@ -147,7 +147,7 @@ async function take(name: string, mark: string, place: Place): Promise<void> {
 /** @returns false where the name is taken */
 async function create(name: string, mark: string, { path }: Place): Promise<boolean> {
   try {
-    await symlink(mark, name)
+    await inOneGo(() => symlink(mark, name))
     return true
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false
@@ -155,7 +155,7 @@ async function create(name: string, mark: string, { path }: Place): Promise<bool
     if (!hasNoLinks) throw explain(error, path)
   }
   try {
-    const handle = await open(name, 'wx', 0o644)
+    const handle = await inOneGo(() => open(name, 'wx', 0o644))
     try {
       await handle.writeFile(mark)
     } finally {

@@ -12,7 +12,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { lstat, open, readdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { IDENTITY_PATTERN, ownIdentity, stateOfProcess } from './process-identity.ts'
-import { registerUnfinished } from './unfinished.ts'
+import { inOneGo, registerUnfinished } from './unfinished.ts'
 
 /** Room for the rest of the name within the 255 bytes a file system allows. */
 const NAME_BYTES = 180
@@ -34,7 +34,8 @@ export interface StalePartial {
 export async function openPartial(output: string): Promise<Partial> {
   const path = newPartialPath(output)
   registerUnfinished(path, () => unlinkSync(path))
-  return { path, handle: await open(path, 'wx+', 0o600) }
+  // A signal in between would remove it before another thread has made it.
+  return { path, handle: await inOneGo(() => open(path, 'wx+', 0o600)) }
 }
 
 /** A name for something in the making, beside `output`. */

@@ -79,7 +79,10 @@ export function whatWasWritten(): { readonly paths: readonly string[]; readonly 
   return { paths: named, more: written - named.length }
 }
 
-/** Does what a signal must not end in the middle, such as giving several files their names. */
+/**
+ * Does what a signal must not end in the middle: making a file that would be there after its removal,
+ * or giving several files their names.
+ */
 export async function inOneGo<T>(work: () => Promise<T>): Promise<T> {
   inProgress++
   try {

@@ -46,8 +46,11 @@ export async function writeWholeFolder(
       }
     })
     await chmod(folder.contentPath, mode)
-    await inOneGo(() => folder.commit())
-    rememberWritten(path)
+    await inOneGo(async () => {
+      await folder.commit()
+      // Before a signal that has waited is answered with what was written.
+      rememberWritten(path)
+    })
   } finally {
     await folder.abort()
     forgetUnfinished(folder.contentPath)
@@ -61,7 +64,7 @@ async function writeNew(
   mode: number,
   sync: boolean,
 ): Promise<void> {
-  const handle = await open(path, 'wx', 0o600)
+  const handle = await inOneGo(() => open(path, 'wx', 0o600))
   try {
     await handle.writeFile(content)
     await handle.chmod(mode)
