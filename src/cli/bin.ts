@@ -4,6 +4,7 @@
 import { fstatSync, writeSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { randomBytes } from '../crypto/random.ts'
+import { FileError } from '../errors.ts'
 import {
   afterOneGo,
   beforeFirstUnfinished,
@@ -129,13 +130,24 @@ async function settled(): Promise<void> {
   await Promise.race([flushed, givenUp])
 }
 
+/** @throws FileError NOT_FOUND: only a command that needs it shall fail then */
+function currentFolder(): string {
+  try {
+    return process.cwd()
+  } catch (error) {
+    throw new FileError('NOT_FOUND', 'the current folder was removed', { cause: error })
+  }
+}
+
 const isInteractive = process.stdin.isTTY === true && process.stderr.isTTY === true
 
 const context: Context = {
   stdout,
   stderr,
   environment: process.env,
-  cwd: process.cwd(),
+  get cwd() {
+    return currentFolder()
+  },
   now: () => new Date(),
   random: randomBytes,
   readInput,

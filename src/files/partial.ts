@@ -35,6 +35,7 @@ export interface StalePartial {
 export async function openPartial(output: string): Promise<Partial> {
   const path = newPartialPath(output)
   registerUnfinished(path, () => unlinkSync(path))
+  // A signal in between would remove it before another thread has made it.
   return { path, handle: await inOneGo(() => open(path, 'wx+', 0o600)) }
 }
 

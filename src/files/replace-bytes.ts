@@ -47,8 +47,17 @@ export async function replaceBytes(
   if (patches.length === 0 && size === examined.size) return 0
   await withHandle(file, examined, async (handle) => {
     if (size === examined.size && isOneWrite(patches)) return write(handle, patches, file.name)
-    await writeJournal(file, examined, { patches, size })
-    await carryOut(file, handle, examined, { patches, size })
+    const changes = await findChanges(examined, patches)
+    await writeJournal(file, examined.size, size, changes)
+    try {
+      await carryOut(file, handle, examined, { patches, size })
+    } catch (error) {
+      const isBack = await takeBack(file, handle, examined.size, changes).then(
+        () => true,
+        () => false,
+      )
+      throw isBack ? error : sayBegun(error, file)
+    }
   })
   return patches.reduce((sum, { bytes }) => sum + bytes.length, 0)
 }
@@ -64,7 +73,11 @@ export async function finishReplacement(
   examined: FileSource,
   replacement: Replacement,
 ): Promise<void> {
-  await withHandle(file, examined, (handle) => carryOut(file, handle, examined, replacement))
+  await withHandle(file, examined, (handle) => carryOut(file, handle, examined, replacement)).catch(
+    (error: unknown) => {
+      throw sayBegun(error, file)
+    },
+  )
 }
 
 /** Removes the journal of a file that needs nothing of it. @throws FileError DENIED, IO */
@@ -105,21 +118,29 @@ export function isOneWrite(patches: readonly Patch[]): boolean {
   return Math.floor(patch.offset / PAGE) === Math.floor(last / PAGE)
 }
 
-async function writeJournal(
-  file: LockedFile,
+/** What the patches replace; of what lies behind the end nothing. */
+async function findChanges(
   examined: FileSource,
-  { patches, size }: Replacement,
-): Promise<void> {
+  patches: readonly Patch[],
+): Promise<readonly Change[]> {
   const changes: Change[] = []
   for (const { offset, bytes } of patches) {
     const there = Math.max(0, Math.min(bytes.length, examined.size - offset))
     changes.push({ offset, bytes, old: await examined.read(offset, there) })
   }
+  return changes
+}
+
+async function writeJournal(
+  file: LockedFile,
+  oldSize: number,
+  newSize: number,
+  changes: readonly Change[],
+): Promise<void> {
   // One that is there already is none of this file, or it would have been finished.
   const journal = await createOutput(besidePath(file.path, 'change'), { force: true, mode: 0o600 })
   try {
-    const bytes = encodeChangeJournal({ oldSize: examined.size, newSize: size, changes })
-    await journal.write(bytes, 0)
+    await journal.write(encodeChangeJournal({ oldSize, newSize, changes }), 0)
     await journal.commit()
   } catch (error) {
     await journal.abort()
@@ -139,17 +160,32 @@ async function carryOut(
     await write(handle, change.patches, name)
     await removeJournal(file)
   } catch (error) {
-    throw sayBegun(
-      toFileError(error, { path: name, verb: 'write' }),
-      besidePath(file.path, 'change'),
-    )
+    throw toFileError(error, { path: name, verb: 'write' })
   }
 }
 
+/**
+ * Takes back what was carried out, the last first: a disk that is full, or a limit, leaves the file as
+ * it was. Throws what the system throws; the journal is there until all is done.
+ */
+async function takeBack(
+  file: LockedFile,
+  handle: FileHandle,
+  size: number,
+  changes: readonly Change[],
+): Promise<void> {
+  const patches = changes.map(({ offset, old }) => ({ offset, bytes: old }))
+  await write(handle, patches.toReversed(), file.name)
+  await handle.truncate(size)
+  await handle.datasync()
+  await removeJournal(file)
+}
+
 /** The file may have some of the change: what is done about it. */
-function sayBegun(error: unknown, journal: string): unknown {
+function sayBegun(error: unknown, file: LockedFile): unknown {
   if (!(error instanceof FileError)) return error
   const { code, message, cause } = error
+  const journal = besidePath(file.path, 'change')
   const fact = `${message}; its change is begun, and ${journal} has all of it`
   return new FileError(code, fact, { hint: 'the same command finishes it when run again', cause })
 }

@@ -47,8 +47,11 @@ export async function writeWholeFolder(
       }
     })
     await chmod(folder.contentPath, mode)
-    await inOneGo(() => folder.commit())
-    rememberWritten(path)
+    await inOneGo(async () => {
+      await folder.commit()
+      // Before a signal that has waited is answered with what was written.
+      rememberWritten(path)
+    })
   } finally {
     await folder.abort()
     forgetUnfinished(folder.contentPath)

@@ -6,7 +6,13 @@ import { createFolder } from '../../src/files/folder-output.ts'
 import { withLock } from '../../src/files/lock.ts'
 import { createOutput } from '../../src/files/output.ts'
 import { openPartial } from '../../src/files/partial.ts'
-import { afterOneGo, beforeFirstUnfinished, removeUnfinished } from '../../src/files/unfinished.ts'
+import {
+  afterOneGo,
+  beforeFirstUnfinished,
+  removeUnfinished,
+  whatWasWritten,
+} from '../../src/files/unfinished.ts'
+import { writeWholeFolder } from '../../src/files/whole-folder.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const folder = temporaryFolder()
@@ -23,6 +29,20 @@ test('a sudden end is told of before there is something to remove, and removes o
   expect(existsSync(path)).toBe(false)
   expect(readdirSync(folder)).toEqual(['finished'])
   expect(seen).toHaveLength(1)
+})
+
+test('a folder that has its name counts as written for a signal that has waited for it', async () => {
+  const path = join(folder, 'whole')
+  let seen: readonly string[] | undefined
+  const look = () => {
+    if (!existsSync(path)) return setImmediate(look)
+    return afterOneGo(() => {
+      seen = whatWasWritten().paths
+    })
+  }
+  setImmediate(look)
+  await writeWholeFolder(path, (write) => write('file', 'content'))
+  await expect.poll(() => seen).toContain(path)
 })
 
 describe('what is being made when the end comes is made, and removed', () => {

@@ -1,20 +1,23 @@
 /** Small commands that a signal ends say what was written, remove what is half made, and die of it. */
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { EXTSIGN, extsign } from '../support/extsign.ts'
+import { makeUki } from '../support/pe.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const ROUNDS = 4
 const folder = temporaryFolder()
 const keys = join(folder, 'keys')
 const certificate = join(keys, 'release.crt')
+const uki = join(folder, 'linux.efi')
 
 beforeAll(() => {
   extsign(['keys', 'new', '--directory', keys, '--algorithm', 'p256'])
+  writeFileSync(uki, makeUki())
 })
 
 /** Commands by what they are called, each with what it writes. */
@@ -33,6 +36,11 @@ const COMMANDS: readonly (readonly [string, readonly string[], readonly string[]
     ],
     ['enrolled'],
   ],
+  [
+    'pcr pcrlock',
+    ['--uki', uki, '--output', 'locked', '--bank', 'sha256', '--secure-boot', 'off', '--json'],
+    ['locked/650-uki.pcrlock.d/linux-profile0.pcrlock'],
+  ],
 ]
 
 describe.each(COMMANDS)('%s', (name, args, outputs) => {
@@ -47,6 +55,8 @@ describe.each(COMMANDS)('%s', (name, args, outputs) => {
       const all = readdirSync(work, { recursive: true, encoding: 'utf8' })
       expect(all.filter((path) => /(?:^|\/)\.[^/]*$/.test(path))).toEqual([])
       expect([[], outputs]).toContainEqual(there)
+      // Nor a folder that was made for them.
+      if (there.length === 0) expect(all).toEqual([])
       // While Node takes itself down, after the result, the system ends the process without a word.
       if (code === 0 || result !== '') expect(there).toEqual(outputs)
       else if (said !== '') {
