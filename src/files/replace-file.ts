@@ -71,6 +71,15 @@ export async function createReplacement(file: LockedFile, examined: FileStamp): 
   })
 }
 
+/** What keeps the old content where a file is replaced, which nothing but a count tells. */
+export async function describeOtherNames(path: string): Promise<string | undefined> {
+  const others = (await stat(path).catch(() => undefined))?.nlink ?? 1
+  if (others <= 1) return undefined
+  return others === 2
+    ? 'another name of it, a hard link, keeps the old content'
+    : `${others - 1} other names of it, hard links, keep the old content`
+}
+
 /** Whether two paths lead to one file. */
 export async function isSameFile(one: string, other: string): Promise<boolean> {
   const [a, b] = await allOf(

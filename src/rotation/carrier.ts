@@ -12,6 +12,8 @@ export interface Examined {
   readonly note?: string | undefined
   /** What of the old key stays in it, whatever a rotation does. */
   readonly remains?: string | undefined
+  /** What stays as it was where the file is changed. */
+  readonly left?: string | undefined
 }
 
 export interface Carrier {

@@ -10,7 +10,7 @@ import { makeTpmPart, type TpmPolicy, type TpmSealer } from '../credentials/tpm-
 import type { Random } from '../crypto/random.ts'
 import { CredentialError, TpmError } from '../errors.ts'
 import { type LockedFile, removeStaleLock, withLock } from '../files/lock.ts'
-import { readForReplacing } from '../files/replace-file.ts'
+import { describeOtherNames, readForReplacing } from '../files/replace-file.ts'
 import { readRegularFile } from '../files/text.ts'
 import {
   type CredentialFile,
@@ -56,7 +56,10 @@ export function credentialCarrier(path: string, turn: CredentialTurn): Carrier {
     kind: 'credential',
     path,
     holdsBoth: false,
-    examine: async () => examineFile(await readCredentials(path), turn),
+    examine: async () => ({
+      ...(await examineFile(await readCredentials(path), turn)),
+      left: await describeOtherNames(path),
+    }),
     move: () => withLock(path, (file) => sealAnew(file, turn)),
     tidy: () => removeStaleLock(path),
   }

@@ -19,6 +19,7 @@ export interface PlannedCarrier {
   readonly state: KeyState | undefined
   readonly note: string | undefined
   readonly remains: string | undefined
+  readonly left: string | undefined
   readonly error: string | undefined
 }
 
@@ -28,6 +29,8 @@ export interface Step {
   readonly kind: CarrierKind
   readonly path: string
   readonly action: 'add' | 'replace' | 'drop'
+  /** What stays as it was all the same. */
+  readonly left: string | undefined
 }
 
 export interface RotationPlan {
@@ -43,7 +46,13 @@ export async function planRotation({ carriers, keepOld }: RotationOptions): Prom
   const inState = (...states: readonly KeyState[]) =>
     planned.filter(({ state }) => state !== undefined && states.includes(state))
   const step = (action: Step['action']) => {
-    return ({ carrier, kind, path }: PlannedCarrier): Step => ({ carrier, kind, path, action })
+    return ({ carrier, kind, path, left }: PlannedCarrier): Step => ({
+      carrier,
+      kind,
+      path,
+      action,
+      left,
+    })
   }
   const holding = ({ carrier }: PlannedCarrier) => carrier.holdsBoth
   return {
@@ -62,11 +71,11 @@ async function examine(carrier: Carrier): Promise<PlannedCarrier> {
   const { kind, path } = carrier
   const common = { carrier, kind, path }
   try {
-    const { state, note, remains } = await carrier.examine()
-    return { ...common, state, note, remains, error: undefined }
+    const { state, note, remains, left } = await carrier.examine()
+    return { ...common, state, note, remains, left, error: undefined }
   } catch (error) {
     if (!(error instanceof ExtsignError)) throw error
-    const unknown = { state: undefined, note: undefined, remains: undefined }
+    const unknown = { state: undefined, note: undefined, remains: undefined, left: undefined }
     return { ...common, ...unknown, error: describeError(error) }
   }
 }

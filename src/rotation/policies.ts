@@ -5,7 +5,7 @@ import { encodeUtf8 } from '../bytes/utf8.ts'
 import { KeyError } from '../errors.ts'
 import { openFileSource } from '../files/file-source.ts'
 import { type LockedFile, removeStaleLock, withLock } from '../files/lock.ts'
-import { readForReplacing } from '../files/replace-file.ts'
+import { describeOtherNames, readForReplacing } from '../files/replace-file.ts'
 import { readRegularFile } from '../files/text.ts'
 import { formatJsonText } from '../formats/json-text.ts'
 import {
@@ -37,7 +37,10 @@ export function policyCarrier(path: string, turn: PolicyTurn): Carrier {
     kind: 'policies',
     path,
     holdsBoth: turn.replace !== true,
-    examine: async () => ((await isUki(path)) ? examineUki(path, turn) : examineFile(path, turn)),
+    examine: async () => ({
+      ...((await isUki(path)) ? await examineUki(path, turn) : await examineFile(path, turn)),
+      left: await describeOtherNames(path),
+    }),
     tidy: () => removeStaleLock(path),
     async move(to) {
       await withLock(path, async (file) => {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openCredential } from '../../src/credentials/open.ts'
@@ -17,6 +17,7 @@ import {
   storageKeyTemplate,
 } from '../../src/formats/tpm2/storage-key.ts'
 import { type CredentialTurn, credentialCarrier } from '../../src/rotation/credential.ts'
+import { planRotation } from '../../src/rotation/plan.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const parent = temporaryFolder()
@@ -62,6 +63,24 @@ test('is sealed for the new host, with its name and its times, expired or not', 
   })
   expect(opened).toMatchObject({ name: 'db', ...TIMES })
   expect(Buffer.from(opened.secret)).toEqual(SECRET)
+})
+
+test('of which there are other names, that is said: they keep the old one', async () => {
+  const path = write()
+  const before = readFileSync(path)
+  linkSync(path, `${path}.hard`)
+  const carrier = carrierOf(path)
+  const { steps } = await planRotation({ carriers: [carrier], keepOld: true })
+  const left = 'another name of it, a hard link, keeps the old content'
+  expect(steps).toMatchObject([{ action: 'replace', left }])
+  await carrier.move('new')
+  expect(readFileSync(`${path}.hard`)).toEqual(before)
+  expect(await carrier.examine()).toEqual({ state: 'new' })
+  linkSync(path, `${path}.second`)
+  linkSync(path, `${path}.third`)
+  expect((await carrier.examine()).left).toBe(
+    '2 other names of it, hard links, keep the old content',
+  )
 })
 
 test('of another host is neither, and said why', async () => {

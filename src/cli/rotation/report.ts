@@ -42,8 +42,9 @@ export function formatResult(result: StepResult, context: Context): string {
   return `${mark}  ${describeStep(result)}${error}${reason}\n`
 }
 
-function describeStep({ kind, path, action }: Step): string {
-  return `${kind.padEnd(WIDTH)}  ${printable(path)}: ${ACTIONS[kind][action] ?? action}`
+function describeStep({ kind, path, action, left }: Step): string {
+  const rest = left === undefined ? '' : `; ${left}`
+  return `${kind.padEnd(WIDTH)}  ${printable(path)}: ${ACTIONS[kind][action] ?? action}${rest}`
 }
 
 /** What a file carries. */
