@@ -9,6 +9,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/interop/**', 'test/scripts/**', 'test/vm/**'],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

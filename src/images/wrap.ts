@@ -13,12 +13,13 @@ import { SQUASHFS_SUPERBLOCK_SIZE, squashfsSize } from '../formats/squashfs.ts'
 import { VERITY_BLOCK_SIZE } from '../formats/verity/hash-tree.ts'
 import type { FileContent } from '../tree/model.ts'
 import { findCut, findMountObjections } from './checks/mount-objections.ts'
-import { findPageObstacle, isUnread } from './checks/obstacles.ts'
+import { findHierarchyObstacle, findPageObstacle, isUnread } from './checks/obstacles.ts'
 import type { ImageResult, WrapOptions } from './options.ts'
 import { ordered } from './pipeline/ordered.ts'
 import { createPool, type Pool } from './pipeline/pool.ts'
 import { readContent } from './pipeline/read-content.ts'
 import { attempt, failureOf, resultOf } from './read/attempt.ts'
+import { readHierarchiesOf } from './read/contents.ts'
 import { type AssemblyTools, assembleImage } from './write/assemble.ts'
 import { ambivalent } from './write/assert-mountable.ts'
 import { Batch } from './write/filesystem/batch.ts'
@@ -27,11 +28,11 @@ import { Batch } from './write/filesystem/batch.ts'
  * Wraps an EROFS or squashfs file, as it is, into an image and, with `signing`, signs it.
  *
  * @throws FormatError where the file is neither, something else as well, cut off, or one that no
- *   reader mounts from an image; FileError, KeyError; nothing is left behind then.
+ *   reader mounts from an image or merges; FileError, KeyError; nothing is left behind then.
  */
 export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult> {
   const { filesystem, onProgress } = options
-  const content = await openFilesystemFile(filesystem, options.architecture ?? 'x86-64')
+  const content = await openFilesystemFile(filesystem, options)
   const pool = createPool(options.threads)
   pool.expect(content.size)
   try {
@@ -52,12 +53,12 @@ export async function wrapFilesystem(options: WrapOptions): Promise<ImageResult>
 }
 
 /** The file, once it has been shown to be a file system systemd mounts, and nothing else. */
-async function openFilesystemFile(path: string, architecture: string): Promise<FileContent> {
+async function openFilesystemFile(path: string, options: WrapOptions): Promise<FileContent> {
   const source = await openFileSource(path)
   try {
     const found = await probe(cachedSource(source), true)
     assertFilesystem(found, path)
-    await assertUsable(source, found, architecture)
+    await assertUsable(source, found, options)
   } finally {
     await source.close()
   }
@@ -81,12 +82,12 @@ function assertFilesystem({ types }: Probe, path: string): void {
 async function assertUsable(
   source: FileSource,
   { types }: Probe,
-  architecture: string,
+  { architecture = 'x86-64', output }: WrapOptions,
 ): Promise<void> {
   const { path, size } = source
   const refuse = (fact: string) => {
     return new FormatError('file system', 'BAD_VALUE', `${path}: ${fact}`, {
-      hint: 'no machine would mount the image once it is signed: make the file system again',
+      hint: 'no machine would use the image once it is signed: make the file system again',
     })
   }
   if (types[0]?.name === 'squashfs') {
@@ -108,6 +109,9 @@ async function assertUsable(
   if (objection) throw refuse(objection.reader)
   const pages = findPageObstacle(blockSize, architecture)
   if (pages?.certain) throw refuse(pages.reason)
+  const hierarchies = resultOf(await attempt(() => readHierarchiesOf(erofs, basename(output))))
+  const obstacle = hierarchies && findHierarchyObstacle(hierarchies)
+  if (obstacle) throw refuse(obstacle)
 }
 
 async function copyBlocks(

@@ -138,6 +138,17 @@ describe.each(CASES)('%s', (name, put, size, verdict, systemd) => {
   })
 })
 
+test('what is in front of a file system and is no other is noted', async () => {
+  const image = join(folder, 'front.raw')
+  const data = disguised((bytes) => bytes.write('#!/bin/sh\n'))
+  writeFileSync(image, layOut(sealedPartitions(seal(data, key))))
+  const { verdict, findings } = await verifyImage(image, trusted)
+  const { note } = findings.find(({ check }) => check === 'file system') as { note?: string }
+  expect([verdict, note]).toEqual(['ok', expect.stringContaining('superblock are not zero')])
+  const { findings: usual } = await verifyImage(built.output, trusted)
+  expect(JSON.stringify(usual)).not.toContain('not zero')
+})
+
 test('a file system in the whole file wins over the partition table', async () => {
   const image = join(folder, 'whole.raw')
   const bytes = Buffer.from(readFileSync(built.output))

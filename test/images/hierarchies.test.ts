@@ -1,7 +1,9 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { buildExtension } from '../../src/images/build.ts'
 import { verifyImage } from '../../src/images/verify.ts'
+import { wrapFilesystem } from '../../src/images/wrap.ts'
 import { HIERARCHY_CASES, writeHierarchyCase } from '../support/hierarchy-cases.ts'
 import { makeImageOfTree } from '../support/image-of-tree.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -25,6 +27,26 @@ describe.runIf(process.platform !== 'win32')('an image whose opt is', () => {
     expect(finding).toMatchObject({ ok: false, found: each.found })
     expect(verdict).toBe('wrong')
     expect(systemd?.verdict).toBe('refuses')
+  })
+
+  test.each(HIERARCHY_CASES)('$name is wrapped where it is merged', async (each) => {
+    const tree = join(folder, `${each.name} to be wrapped`)
+    writeHierarchyCase(tree, 'sample', each)
+    const made = join(tree, 'sample.raw')
+    const { partitions } = await makeImageOfTree({
+      kind: 'sysext',
+      tree,
+      output: made,
+      name: 'sample',
+    })
+    const filesystem = join(tree, 'sample.erofs')
+    const { offset, size } = partitions[0]!
+    writeFileSync(filesystem, readFileSync(made).subarray(offset, offset + size))
+    const output = join(tree, 'wrapped.raw')
+    const wrapping = wrapFilesystem({ filesystem, output, threads: 0 })
+    if (each.outcome === 'merged') await wrapping
+    else await expect(wrapping).rejects.toMatchObject({ code: 'BAD_VALUE' })
+    expect(existsSync(output)).toBe(each.outcome === 'merged')
   })
 
   test.each(HIERARCHY_CASES.filter(({ outcome }) => outcome === 'refused'))(

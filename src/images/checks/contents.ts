@@ -1,6 +1,7 @@
 /** Checks of the file system: that it can be mounted, and that it is an extension. */
 
 import { encodeUtf8 } from '../../bytes/utf8.ts'
+import { SUPERBLOCK_OFFSET } from '../../formats/erofs/layout.ts'
 import {
   decideMerge,
   type ExtensionKind,
@@ -78,7 +79,11 @@ export const filesystem: Check<Subject> = {
       blockSize > PORTABLE_BLOCK_SIZE
         ? `; kernels with pages of ${PORTABLE_BLOCK_SIZE} bytes cannot mount it`
         : ''
-    return { problems, note: `EROFS, ${blocks} blocks of ${blockSize} bytes${limit}` }
+    const front = await data.source.read(0, SUPERBLOCK_OFFSET)
+    const unusual = front.some((byte) => byte !== 0)
+      ? '; the bytes in front of its superblock are not zero'
+      : ''
+    return { problems, note: `EROFS, ${blocks} blocks of ${blockSize} bytes${limit}${unusual}` }
   },
 }
 

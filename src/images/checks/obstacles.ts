@@ -12,6 +12,7 @@ import {
   OS_RELEASE_LOOP,
 } from '../read/contents.ts'
 import { coveredSize } from '../read/covered-size.ts'
+import type { Hierarchy } from '../read/hierarchies.ts'
 import type { ReaderSeal } from '../read/reader-seal.ts'
 import type { Finding } from './finding.ts'
 import { deviceBlockSize, findCut, findMountObjections } from './mount-objections.ts'
@@ -170,7 +171,7 @@ function findInside(contents: FilesystemContents, subject: Subject, seal: Reader
     return [refuse('ENOMEDIUM: with usr/lib/os-release it is no extension')]
   }
   if (contents.releases.length === 0) return [refuse(NOT_AN_EXTENSION)]
-  const hierarchy = findHierarchyObstacle(contents)
+  const hierarchy = findHierarchyObstacle(contents.hierarchies)
   if (hierarchy !== undefined) return [refuse(hierarchy)]
   return contents.releases.flatMap((release) => findReleaseObstacle(release) ?? [])
 }
@@ -206,7 +207,7 @@ function refuse(reason: string): Obstacle {
 }
 
 /** systemd-sysext passes by what is not there, and gives up over what is there and no directory. */
-function findHierarchyObstacle({ hierarchies }: FilesystemContents): string | undefined {
+export function findHierarchyObstacle(hierarchies: readonly Hierarchy[]): string | undefined {
   for (const { name, defect } of hierarchies) {
     if (!defect || defect.code === 'ENOENT') continue
     return `${defect.code}: ${name} is ${defect.fact}, and then no extension is merged at all`

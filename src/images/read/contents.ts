@@ -87,17 +87,36 @@ function readTree(
     const releases: ImageRelease[] = []
     for (const each of kinds) releases.push(await readRelease(tree, each, fileName))
     const topLevel = designator === 'usr' ? ['usr'] : await listNames(erofs, erofs.root)
-    const merged = releases.flatMap(({ kind }) => KINDS[kind].hierarchies)
-    const present = merged.filter((name) => topLevel.includes(name))
     const osRelease = await followInTree(tree, 'usr/lib/os-release')
     return {
       erofs,
       topLevel,
-      hierarchies: await readHierarchies(tree, present),
+      hierarchies: await readMerged(tree, kinds, topLevel),
       releases,
       osRelease: typeof osRelease !== 'string' ? 'there' : osRelease === 'ELOOP' ? 'ELOOP' : 'none',
     }
   })
+}
+
+/**
+ * What a file system has where an extension of the name `fileName` is merged.
+ *
+ * @throws FormatError
+ */
+export async function readHierarchiesOf(erofs: Erofs, fileName: string): Promise<Hierarchy[]> {
+  const tree = { erofs, designator: 'root' } as const
+  const kinds = await guessKinds(fileName, tree)
+  return readMerged(tree, kinds, await listNames(erofs, erofs.root))
+}
+
+function readMerged(
+  tree: MountedTree,
+  kinds: readonly ExtensionKind[],
+  topLevel: readonly string[],
+): Promise<Hierarchy[]> {
+  const merged = kinds.flatMap((kind) => KINDS[kind].hierarchies)
+  const present = merged.filter((name) => topLevel.includes(name))
+  return readHierarchies(tree, present)
 }
 
 /** What the file name says, or else which release directories there are. */
