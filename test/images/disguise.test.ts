@@ -1,7 +1,7 @@
 /** Files that are an EROFS to some readers and something else to systemd. */
 
-import { readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { inspectImage } from '../../src/images/inspect.ts'
 import { listImage } from '../../src/images/list.ts'
@@ -139,9 +139,11 @@ describe.each(CASES)('%s', (name, put, size, verdict, systemd) => {
 })
 
 test('what is in front of a file system and is no other is noted', async () => {
-  const image = join(folder, 'front.raw')
+  // The name decides which release file counts.
+  const image = join(folder, 'front', 'hello.raw')
+  mkdirSync(dirname(image))
   const data = disguised((bytes) => bytes.write('#!/bin/sh\n'))
-  writeFileSync(image, layOut(sealedPartitions(seal(data, key))))
+  writeFileSync(image, layOut(sealedPartitions(data, await seal(data, key))))
   const { verdict, findings } = await verifyImage(image, trusted)
   const { note } = findings.find(({ check }) => check === 'file system') as { note?: string }
   expect([verdict, note]).toEqual(['ok', expect.stringContaining('superblock are not zero')])

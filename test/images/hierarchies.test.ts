@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { buildExtension } from '../../src/images/build.ts'
@@ -42,7 +42,7 @@ describe.runIf(process.platform !== 'win32')('an image whose opt is', () => {
     const filesystem = join(tree, 'sample.erofs')
     const { offset, size } = partitions[0]!
     writeFileSync(filesystem, readFileSync(made).subarray(offset, offset + size))
-    const output = join(tree, 'wrapped.raw')
+    const output = join(tree, 'wrapped.sysext.raw')
     const wrapping = wrapFilesystem({ filesystem, output, threads: 0 })
     if (each.outcome === 'merged') await wrapping
     else await expect(wrapping).rejects.toMatchObject({ code: 'BAD_VALUE' })
@@ -60,3 +60,25 @@ describe.runIf(process.platform !== 'win32')('an image whose opt is', () => {
     },
   )
 })
+
+test.runIf(process.platform !== 'win32')(
+  'a chain of more links than systemd 257 follows is unproven, for 262 follows it',
+  async () => {
+    const tree = join(folder, 'long chain')
+    writeHierarchyCase(tree, 'sample', { name: '', make: () => undefined, outcome: 'merged' })
+    mkdirSync(join(tree, 'usr/chain'))
+    for (let link = 0; link < 40; link++) {
+      symlinkSync(`/usr/chain/${link + 1}`, join(tree, `usr/chain/${link}`))
+    }
+    mkdirSync(join(tree, 'usr/chain/40'))
+    symlinkSync('usr/chain/0', join(tree, 'opt'))
+    const output = join(tree, 'sample.raw')
+    await makeImageOfTree({ kind: 'sysext', tree, output, name: 'sample' })
+    const { readers, findings } = await verifyImage(output, { kind: 'sysext' })
+    expect(findings.find(({ check }) => check === 'file system')).toMatchObject({ unproven: true })
+    expect(readers.find(({ reader }) => reader === 'systemd')).toMatchObject({
+      verdict: 'unproven',
+      reason: expect.stringContaining('opt leads through 41 symbolic links'),
+    })
+  },
+)

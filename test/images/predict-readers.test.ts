@@ -195,6 +195,18 @@ describe('systemd', () => {
       expect(await lines(broken, strict)).toEqual(['systemd refuses'])
     })
 
+    test('257 uses partitions with the label _empty', async () => {
+      const empty = await craftWith('empty', ([data, ...others]) => [
+        { ...data!, label: '_empty' },
+        ...others,
+      ])
+      expect(await lines(empty)).toEqual([
+        'systemd refuses',
+        'systemd 257 unproven',
+        'systemd 262 refuses',
+      ])
+    })
+
     test('and a root partition by its signature', async () => {
       expect(await lines(await craftWith('sound', (all) => all))).toEqual(both)
       expect(await lines(await craftWith('broken', damaged))).toEqual(['systemd refuses'])

@@ -34,8 +34,17 @@ describe('a label', () => {
   })
 })
 
+const doubt = { certain: false, reason: expect.stringContaining('label _empty') }
+
 test('systemd 257 uses an empty usr partition beside root as well', () => {
-  const { selected, objection } = select([ROOT, ''], [USR, '_empty'])
+  const { selected, objections } = select([ROOT, ''], [USR, '_empty'])
   expect(selected?.designator).toBe('root')
-  expect(objection).toMatchObject({ certain: false, reason: expect.stringContaining('257') })
+  expect(objections).toEqual({ 'systemd 257': doubt, 'systemd 262': undefined })
+})
+
+test('systemd 257 uses an empty root partition, and 262 has none', () => {
+  expect(select([ROOT, '_empty']).objections).toEqual({
+    'systemd 257': doubt,
+    'systemd 262': { certain: true, reason: expect.stringContaining('ENXIO') },
+  })
 })

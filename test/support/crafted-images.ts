@@ -64,6 +64,8 @@ export function damage(filesystem: Uint8Array): Buffer {
   return changed
 }
 
+const OLDER_KERNEL = /Linux up to/
+
 /** A file that is there once the extension is merged. */
 export const CRAFTED_MARK = 'usr/share/crafted/mark'
 /** Another, whose content takes blocks of its own. */
@@ -98,8 +100,7 @@ export interface SystemdAnswer {
 }
 
 /**
- * What was said and is not so. Where the versions have no line of their own, `refuses` is said where
- * one of them refuses.
+ * What was said of a version and is not so. What is said of systemd as such is said of both.
  *
  * @param shows whether such a refusal shows where the answers come from
  */
@@ -108,10 +109,10 @@ export function findContradictions(
   answers: readonly SystemdAnswer[],
   shows: (reason: string) => boolean = () => true,
 ): string[] {
-  const isSplit = verification.readers.some(({ reader }) => reader === answers[0]?.generation)
   return answers.flatMap(({ generation, accepts, said }) => {
     const { verdict, reason } = systemdOf(verification, generation)
-    const refused = isSplit ? !accepts : answers.some((answer) => !answer.accepts)
+    // What an older kernel refuses shows with one of the versions only.
+    const refused = OLDER_KERNEL.test(reason) ? answers.some((each) => !each.accepts) : !accepts
     const isRight =
       verdict === 'accepts' ? accepts : verdict !== 'refuses' || refused || !shows(reason)
     const answer = `${accepts ? 'ACCEPTS' : 'REFUSES'} ${said}`

@@ -41,7 +41,7 @@ export function predictReaders(
 export function findRefusals(subject: Subject, findings: readonly Finding[]): readonly Failed[] {
   if (judge(findings) === 'wrong') return []
   for (const generation of GENERATIONS) {
-    const obstacles = findObstacles(subject, subject.rootHashes.seals[generation], findings)
+    const obstacles = findObstacles(subject, generation, findings)
     const refusal = obstacles.find(({ certain }) => certain)
     if (!refusal) continue
     const expected = `an image that ${generation} can use`
@@ -62,9 +62,15 @@ function predictSystemd(
   generation: Generation,
   findings: readonly Finding[],
 ): Answer {
+  const { objections } = subject.image.selection ?? {}
+  const objection = objections?.[generation]
+  // Of partitions that another version chooses nothing is known.
+  if (objection && objection !== objections?.[LATEST]) {
+    return { verdict: 'unproven', reason: objection.reason }
+  }
   const policy = decide(subject, generation)
   if (policy.verdict === 'refuses') return policy
-  const obstacles = findObstacles(subject, subject.rootHashes.seals[generation], findings)
+  const obstacles = findObstacles(subject, generation, findings)
   const refusal = obstacles.find(({ certain }) => certain)
   if (refusal) return { verdict: 'refuses', reason: refusal.reason }
   const [doubt] = obstacles

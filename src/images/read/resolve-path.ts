@@ -5,8 +5,10 @@ import { FormatError } from '../../errors.ts'
 import type { Erofs, Inode } from '../../formats/erofs/index.ts'
 import type { Designator } from '../../formats/gpt/index.ts'
 
-/** Symlinks followed on one path: Linux and systemd 262 follow more, systemd 257 does not. */
+/** Symlinks that systemd 257 follows on one path. Linux and systemd 262 follow more. */
 const MAX_LINKS = 31
+/** Nobody follows so many. */
+const LOOP = 255
 /** Names on one path, those in symlinks counted: twice as many as PATH_MAX has room for. */
 const MAX_NAMES = 4096
 
@@ -40,10 +42,20 @@ export async function resolveInTree(
 /**
  * What `path` (without leading slash) leads to, symlinks followed and `..` kept inside.
  *
- * @throws FormatError where a directory on the way cannot be read, or the way has more names than
- *   any program follows.
+ * @throws FormatError where a directory on the way cannot be read; TOO_LARGE where the way has more
+ *   names than any program follows, or more symlinks than each of them.
  */
 export async function followInTree(tree: MountedTree, path: string): Promise<Resolved | DeadEnd> {
+  const { end, links } = await follow(tree, path)
+  if (end === 'ELOOP' || links <= MAX_LINKS) return end
+  const message = `${path} leads through ${links} symbolic links, of which systemd 257 follows ${MAX_LINKS}`
+  throw new FormatError('erofs', 'TOO_LARGE', message)
+}
+
+async function follow(
+  tree: MountedTree,
+  path: string,
+): Promise<{ readonly end: Resolved | DeadEnd; readonly links: number }> {
   const done: Step[] = []
   const rest = path.split('/').reverse()
   let links = 0
@@ -55,27 +67,28 @@ export async function followInTree(tree: MountedTree, path: string): Promise<Res
       throw new FormatError('erofs', 'TOO_LARGE', message)
     }
     const directory = done.at(-1)
-    if (directory && directory.inode.kind !== 'directory') return 'ENOTDIR'
+    if (directory && directory.inode.kind !== 'directory') return { end: 'ENOTDIR', links }
     if (name === '..') {
       done.pop()
       continue
     }
     const inode = await findChild(tree, directory, name)
-    if (!inode) return 'ENOENT'
+    if (!inode) return { end: 'ENOENT', links }
     if (inode.kind !== 'symlink') {
       done.push({ name, inode })
       continue
     }
     links += 1
     const target = decodeUtf8(await tree.erofs.readlink(inode))
-    if (links > MAX_LINKS) return 'ELOOP'
+    if (links > LOOP) return { end: 'ELOOP', links }
     // Nothing that systemd looks for has a name that is not UTF-8.
-    if (target === undefined) return 'ENOENT'
+    if (target === undefined) return { end: 'ENOENT', links }
     if (target.startsWith('/')) done.length = 0
     for (const each of target.split('/').reverse()) rest.push(each)
   }
   const inode = done.at(-1)?.inode ?? (tree.designator === 'root' ? tree.erofs.root : undefined)
-  return inode ? { path: done.map(({ name }) => name), inode } : 'ENOENT'
+  const end = inode ? { path: done.map(({ name }) => name), inode } : 'ENOENT'
+  return { end, links }
 }
 
 interface Step {

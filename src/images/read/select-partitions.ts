@@ -17,6 +17,7 @@ import {
   partitionTypeName,
 } from '../../formats/gpt/index.ts'
 import { compareVersions } from '../../formats/version.ts'
+import type { Generation } from './reader-seal.ts'
 
 /** The partitions of one tree. */
 export interface SelectedPartitions {
@@ -34,7 +35,7 @@ export interface Selection {
   /** Partitions that take no part, each with the reason. */
   readonly others: readonly { readonly partition: GptPartition; readonly reason: string }[]
   /** Why systemd refuses an image with such partitions, or what its choice is up to. */
-  readonly objection: SelectionObjection | undefined
+  readonly objections: Readonly<Record<Generation, SelectionObjection | undefined>>
 }
 
 export interface SelectionObjection {
@@ -77,7 +78,19 @@ export function selectPartitions(
       partition,
       reason: skipped.get(partition) ?? 'it has no place in an extension image',
     }))
-  return { selected, others, objection: findObjection(partitions, typed, selected) }
+  const objection = findObjection(partitions, typed, selected)
+  const isEmpty = partitions.some(
+    (partition) => labelOf(partition) === EMPTY_LABEL && mayBeMounted(partition, selected),
+  )
+  const reason = `systemd 257 uses partitions with the label ${EMPTY_LABEL}`
+  return {
+    selected,
+    others,
+    objections: {
+      'systemd 257': isEmpty ? { certain: false, reason } : objection,
+      'systemd 262': objection,
+    },
+  }
 }
 
 function whySkipped(
@@ -172,16 +185,16 @@ function findObjection(
   if (architectures.size > 1) {
     return doubt(`the machine chooses among ${[...architectures].join(' and ')}`)
   }
-  const isEmpty = partitions.some(
-    (partition) => labelOf(partition) === EMPTY_LABEL && mayBeMounted(partition, selected),
-  )
-  return isEmpty ? doubt(`systemd 257 uses partitions with the label ${EMPTY_LABEL}`) : undefined
+  return undefined
 }
 
 /** Whether an image with this partition may be another to a reader than the one without it. */
-function mayBeMounted({ typeGuid }: GptPartition, { architecture }: SelectedPartitions): boolean {
+function mayBeMounted(
+  { typeGuid }: GptPartition,
+  selected: SelectedPartitions | undefined,
+): boolean {
   if (findPartitionType(typeGuid)) return true
-  return architecture === undefined && describePartitionType(typeGuid) === 'linux-generic'
+  return selected?.architecture === undefined && describePartitionType(typeGuid) === 'linux-generic'
 }
 
 /** Linux makes no device for a partition that shares sectors with an earlier one. */
