@@ -227,7 +227,7 @@ test('a file is not replaced under another name of it either', async () => {
     }
   }
   const outputs = names.map((output) => JSON.stringify({ input: 'a', output: at(output) }))
-  expect(await mistakes(outputs.join('\n'))).toEqual([])
+  expect(await parseManifest(outputs.join('\n'), 'FILE')).toHaveLength(names.length)
 })
 
 test('of many mistakes the first are shown, and the rest counted', async () => {
