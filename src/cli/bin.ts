@@ -145,9 +145,7 @@ const context: Context = {
   stdout,
   stderr,
   environment: process.env,
-  get cwd() {
-    return currentFolder()
-  },
+  cwd: currentFolder,
   now: () => new Date(),
   random: randomBytes,
   readInput,

@@ -24,8 +24,8 @@ export interface Context {
   /** Conversation: errors, warnings, progress. */
   readonly stderr: Output
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Absolute path, used to name things; paths in arguments are opened as they were given. */
-  readonly cwd: string
+  /** Absolute path, used to name things; paths in arguments are opened as they were given. Throws FileError. */
+  readonly cwd: () => string
   readonly now: () => Date
   readonly random: Random
   /** All of standard input, unless it has more than `maximum` bytes: then undefined. */

@@ -32,7 +32,7 @@ export function nameExtension(
   const fromOutput = file === undefined ? undefined : imageNameOf(kind, basename(file))
   const name =
     given.name ??
-    (fromOutput === undefined ? basename(resolve(context.cwd, tree)) : baseNameOf(fromOutput))
+    (fromOutput === undefined ? basename(resolve(context.cwd(), tree)) : baseNameOf(fromOutput))
   return { name, output: file ?? defaultOutput(given, name, `.${kind}.raw`) }
 }
 

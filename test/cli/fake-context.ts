@@ -40,7 +40,7 @@ export function fakeContext(options: FakeOptions = {}): FakeContext {
     stdout: output('stdout'),
     stderr: output('stderr'),
     environment: options.environment ?? {},
-    cwd: options.cwd ?? '/nowhere',
+    cwd: () => options.cwd ?? '/nowhere',
     now: () => options.now ?? new Date('2026-11-20T12:00:00Z'),
     random: (size) => new Uint8Array(randomBytes(size)),
     interrupts: () =>

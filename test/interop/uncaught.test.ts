@@ -1,6 +1,6 @@
 /** A command that comes to a sudden end in its own process leaves nothing of what it was making. */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { EXTSIGN, extsign } from '../support/extsign.ts'
@@ -38,6 +38,19 @@ test('a current folder that was removed is said, and no bug', () => {
   const words = ['sh', join(folder, 'removed'), process.execPath, EXTSIGN]
   const { status, stderr } = run('/bin/sh', ['-c', script, ...words])
   expect([status, stderr]).toEqual([1, 'extsign: error: the current folder was removed\n'])
+})
+
+test('a command that needs no current folder works in one that was removed', () => {
+  const output = join(folder, 'sealed.cred')
+  const manifest = join(folder, 'manifest.jsonl')
+  writeFileSync(manifest, JSON.stringify({ environment: 'SECRET', output, 'with-key': 'null' }))
+  const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && exec "$2" "$3" cred batch -q "$4"'
+  const words = ['sh', join(folder, 'removed'), process.execPath, EXTSIGN, manifest]
+  const { status, stderr } = run('/bin/sh', ['-c', script, ...words], {
+    env: { SECRET: 'x', PATH: '/usr/bin:/bin' },
+  })
+  expect(status, stderr).toBe(0)
+  expect(existsSync(output)).toBe(true)
 })
 
 /** Runs a command that does `what` as soon as something half made is in the folder `where`. */

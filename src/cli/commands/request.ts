@@ -52,8 +52,8 @@ export const request = defineCommand({
   ],
   async run(values, context) {
     const { output, force, phase, bank, policyref, noVerifyData, threads } = values
-    const root = resolve(context.cwd, values.root ?? '.')
-    const paths = values.files.map((path) => insideOf(root, resolve(context.cwd, path), path))
+    const root = resolve(context.cwd(), values.root ?? '.')
+    const paths = values.files.map((path) => insideOf(root, resolve(context.cwd(), path), path))
     const line = progressLine(context, values.quiet)
     const options = {
       root,

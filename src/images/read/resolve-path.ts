@@ -7,7 +7,7 @@ import type { Designator } from '../../formats/gpt/index.ts'
 
 /** Symlinks that systemd 257 follows on one path. Linux and systemd 262 follow more. */
 const MAX_LINKS = 31
-/** Nobody follows so many. */
+/** No reader follows so many. */
 const LOOP = 255
 /** Names on one path, those in symlinks counted: twice as many as PATH_MAX has room for. */
 const MAX_NAMES = 4096
